@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from espnet3_runtime.atomic import atomic_file
 from espnet3_runtime.config import ConfigView
@@ -16,7 +15,6 @@ from espnet3_runtime.data.batching import Ints
 from espnet3_runtime.data.dataset_entries import DatasetDirectories
 from espnet3_runtime.data.feature_extractors import (
     Batch,
-    Features,
     make_feature_extractor,
     pick_device,
 )
@@ -85,9 +83,8 @@ class StatsCollector:
     def __init__(self, job: CollectionJob, dataset: SplitDataset) -> None:
         self.job = job
         self.dataset = dataset
-        self.device = pick_device()
         features = job.config["collect_stats"]["features"]
-        self.extract = make_feature_extractor(features, job.model, self.device)
+        self.extract = make_feature_extractor(features, job.model, pick_device())
         self.collate = _CollateWithShapes(make_collate(job.config["dataloader"]))
 
     def run(self, items: ItemRange, advance: Callable[[int], None]) -> CollectedStats:
@@ -105,7 +102,7 @@ class StatsCollector:
                 lengths.setdefault(field, []).append(found)
             at = items.start + done
             with no_early_end(f"the features of item {at} of {items.split} and those beside it"):
-                extracted = self._extract_features(batch)
+                extracted = self.extract(batch) if self.extract else {}
             for name, (value, frames) in extracted.items():
                 new = compute_moments(value, frames)
                 moments[name] = moments[name] + new if name in moments else new
@@ -118,12 +115,6 @@ class StatsCollector:
         lengths |= feature_lengths
         joined = {name: np.concatenate(parts) for name, parts in lengths.items()}
         return CollectedStats(joined, widths, moments, take_spelling())
-
-    def _extract_features(self, batch: Batch) -> Features:
-        if self.extract is None:
-            return {}
-        with torch.inference_mode():
-            return self.extract({key: value.to(self.device) for key, value in batch.items()})
 
     def _make_loader(self, items: ItemRange) -> Iterable[tuple[list[Any], Batch]]:
         config = self.job.config

@@ -74,7 +74,7 @@ def extract_by_call(module: Any, where: str, device: torch.device) -> Extract:
             raise UserError(problem, where=where)
         return {"feats": module(*(batch[name] for name in wanted))}
 
-    return extract
+    return _computed_on(device, extract)
 
 
 def require_extract_features(owner: Any, where: str) -> Any:
@@ -107,4 +107,14 @@ def _from_model(model: torch.nn.Module, device: torch.device) -> Extract:
                 features[name] = value, found.get(f"{name}_lengths", full)
         return features
 
-    return extract
+    return _computed_on(device, extract)
+
+
+def _computed_on(device: torch.device, extract: Extract) -> Extract:
+    """Return the function with its batch moved to a device, and without gradients."""
+
+    def compute(batch: Batch) -> Features:
+        with torch.inference_mode():
+            return extract({key: value.to(device) for key, value in batch.items()})
+
+    return compute

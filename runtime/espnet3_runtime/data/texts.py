@@ -31,10 +31,11 @@ def read_texts(dataset: SplitDataset, field: str) -> Iterator[str]:
                 raise UserError(problem, where=where)
 
 
-def gives_texts(dataset: SplitDataset) -> bool:
-    """Return whether texts are read without the audio beside them."""
+def gives_texts(dataset: SplitDataset, field: str) -> bool:
+    """Return whether the texts of a field are read without the audio beside them."""
+    methods = ("texts", "column") if field == "text" else ("column",)
     return all(
-        transform is None and (hasattr(member, "texts") or hasattr(member, "column"))
+        transform is None and any(callable(getattr(member, name, None)) for name in methods)
         for member, transform in zip(dataset.members, dataset.transforms, strict=True)
     )
 

@@ -110,8 +110,7 @@ def _moments_of_task(probe: StageProbe, config: ConfigView) -> Moments | None:
     try:
         extract = make_feature_extractor(None, node, torch.device("cpu"))
         assert extract is not None
-        with torch.inference_mode():
-            return compute_moments(*extract(batch)["feats"])
+        return compute_moments(*extract(batch)["feats"])
     except FAILURES as error:
         raise probe.construction_failure(error, location) from error
 

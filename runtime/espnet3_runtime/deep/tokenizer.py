@@ -113,7 +113,7 @@ def _read_data(probe: StageProbe, dataset: ConfigView, block: ConfigView) -> Ite
         return iter(())
     probe.answers.step(probe.locate(entries[0].where), "reading the texts")
     split = load_split(bound, "train", folders, preprocess=False)
-    if len(split) > (_LINES if gives_texts(split) else _ITEMS):
+    if len(split) > (_LINES if gives_texts(split, block["field"]) else _ITEMS):
         raise _much_text(probe)
     return read_texts(split, block["field"])
 

@@ -88,17 +88,18 @@ class ForwardRunner:
         return self.output_fn(data=data, model_output=given, idx=idx)
 
     def _inputs(self, data: Any) -> dict[str, Any]:
+        if not self.batched:
+            return self._pick_fields(data)
+        items = [self._pick_fields(one) for one in data]
+        return {name: [one[name] for one in items] for name in items[0]}
+
+    def _pick_fields(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         names = [self.input_key] if isinstance(self.input_key, str) else self.input_key
         for name in names:
-            lacks = [one for one in (data if self.batched else [data]) if name not in one]
-            if lacks:
-                has = ", ".join(lacks[0])
-                raise UserError(
-                    f'{lacks[0][_ID]} has no field "{name}"; it has {has}', where="runner.input_key"
-                )
-        if self.batched:
-            return {name: [one[name] for one in data] for name in names}
-        return {name: data[name] for name in names}
+            if name not in sample:
+                problem = f'{sample[_ID]} has no field "{name}"; it has {", ".join(sample)}'
+                raise UserError(problem, where="runner.input_key")
+        return {name: sample[name] for name in names}
 
 
 def _flatten(result: Any) -> Iterator[dict[str, Any]]:

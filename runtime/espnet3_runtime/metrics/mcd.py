@@ -69,9 +69,7 @@ class MCD:
         }
 
     def _compare(self, pair: WavePair) -> float:
-        rate = pair.sample_rate or self.sample_rate
-        if rate is None:
-            raise ValueError("no file says its sample rate; give the metric sample_rate")
+        rate = pair.rate(self.sample_rate)
         one, two = (_mel_cepstra(wave.mean(0), rate, self.order) for wave in (pair.ref, pair.other))
         squares = (one**2).sum(1)[:, None] + (two**2).sum(1) - 2 * one @ two.T
         distances = np.sqrt(squares.clip(0))

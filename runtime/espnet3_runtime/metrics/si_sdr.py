@@ -40,11 +40,9 @@ class SISDR(PairMetric):
     """Scale-invariant signal-to-distortion ratio in dB, the mean over items."""
 
     unit = "dB"
-    name = "si_sdr"
 
-    def score(self, pair: WavePair) -> float:
-        """Return the ratio of one pair."""
-        return si_sdr(pair.ref, pair.other)
+    def __init__(self) -> None:
+        super().__init__("si_sdr", _compare)
 
 
 class SISDRImprovement:
@@ -83,3 +81,7 @@ class SISDRImprovement:
         before = ratio(ref, noisy, utt_ids=utt_ids)["si_sdr"]
         gain = round(after["si_sdr"] - before, 4)
         return {"si_sdr_improvement": gain, "si_sdr_noisy": before, **after}
+
+
+def _compare(pair: WavePair) -> float:
+    return si_sdr(pair.ref, pair.other)

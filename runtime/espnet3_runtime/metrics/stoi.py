@@ -14,19 +14,15 @@ class STOI(PairMetric):
         sample_rate: In Hz, where the files do not say it: arrays in ``.npy``.
     """
 
-    digits = 6
-
     def __init__(self, *, extended: bool = False, sample_rate: int | None = None) -> None:
         self._stoi = require_package("pystoi", "metrics").stoi
         self.extended = extended
-        self.name = "estoi" if extended else "stoi"
         self.sample_rate = sample_rate
+        super().__init__("estoi" if extended else "stoi", self._compare, digits=6)
 
-    def score(self, pair: WavePair) -> float:
+    def _compare(self, pair: WavePair) -> float:
         """Return the mean over the channels of one pair."""
-        rate = pair.sample_rate or self.sample_rate
-        if rate is None:
-            raise ValueError("no file says its sample rate; give the metric sample_rate")
+        rate = pair.rate(self.sample_rate)
         pairs = zip(pair.ref, pair.other, strict=True)
         values = [self._stoi(one, two, rate, extended=self.extended) for one, two in pairs]
         return float(np.mean(values))

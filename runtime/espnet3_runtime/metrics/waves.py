@@ -1,6 +1,5 @@
 """Pairs of recordings that metrics of audio compare, read from the files that ``infer`` wrote."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,20 @@ class WavePair:
     other: Samples
     sample_rate: int | None
 
+    def rate(self, default: int | None) -> int:
+        """Return the rate in Hz that a metric needs to know.
+
+        Args:
+            default: Where no file says it.
+
+        Raises:
+            ValueError: Nothing says it.
+        """
+        rate = self.sample_rate or default
+        if rate is None:
+            raise ValueError("no file says its sample rate; give the metric sample_rate")
+        return rate
+
 
 def read_pairs(
     ref: Sequence[str], other: Sequence[str], utt_ids: Sequence[str], *, same_length: bool = True
@@ -55,16 +68,13 @@ def read_pairs(
         if len(one) != len(two):
             raise UserError(f"{utt_id} has {len(one)} channels in {paths[0]} and {len(two)} in "
                             f"{paths[1]}")  # fmt: skip
-        length = min(one.shape[1], two.shape[1])
-        if not same_length:
-            yield WavePair(one, two, rate or other_rate)
-            continue
-        if abs(one.shape[1] - two.shape[1]) > _TOLERANCE * one.shape[1]:
+        if same_length and abs(one.shape[1] - two.shape[1]) > _TOLERANCE * one.shape[1]:
             raise UserError(
                 f"{utt_id} has {one.shape[1]} samples in {paths[0]} and {two.shape[1]} in "
                 f"{paths[1]}",
                 hint="they are compared sample by sample, and so are of equal length",
             )
+        length = min(one.shape[1], two.shape[1]) if same_length else None
         yield WavePair(one[:, :length], two[:, :length], rate or other_rate)
 
 
@@ -84,26 +94,20 @@ def _read_samples(path: Path) -> tuple[Samples, int | None]:
     return values, None
 
 
-class PairMetric(ABC):
+class PairMetric:
     """A metric that scores pairs of recordings; its headline is the mean over items.
 
-    Attributes:
+    Args:
         name: Of the headline.
-        digits: To which it is rounded.
+        score: Returns the number of one pair; raises ValueError where it cannot be compared.
+        digits: To which the headline is rounded.
     """
 
     higher_is_better = True
     reads_audio = True
-    name: str
-    digits = 4
 
-    @abstractmethod
-    def score(self, pair: WavePair) -> float:
-        """Return the number of one pair.
-
-        Raises:
-            ValueError: The pair cannot be compared.
-        """
+    def __init__(self, name: str, score: Callable[[WavePair], float], digits: int = 4) -> None:
+        self.name, self.score, self.digits = name, score, digits
 
     def __call__(
         self,

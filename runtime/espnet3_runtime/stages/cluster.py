@@ -49,9 +49,8 @@ def cluster(context: StageContext) -> Outputs:
     settings = config["cluster"]
     use_threads(config["num_threads"])
     directories = DatasetDirectories(context.recipe_dir, context.data_dir)
-    device = pick_device()
-    extract = _make_extractor(context, settings, device)
-    read = partial(_read_frames, config, extract, device, context.seed)
+    extract = _make_extractor(context, settings, pick_device())
+    read = partial(_read_frames, config, extract, context.seed)
     splits = {
         split: load_split(config["dataset"], split, directories, preprocess=False)
         for split in ("train", "valid")
@@ -82,7 +81,6 @@ def _make_extractor(context: StageContext, settings: ConfigView, device: torch.d
 def _read_frames(
     config: ConfigView,
     extract: Extract,
-    device: torch.device,
     seed: int,
     dataset: SplitDataset,
     items: Sequence[int],
@@ -90,9 +88,7 @@ def _read_frames(
     """Yield the id and the features of items, shape (frames, width)."""
     size = config["cluster"]["batch_size"]
     for utt_ids, batch in load_in_order(dataset, items, size, config["dataloader"], seed):
-        with torch.inference_mode():
-            found = extract({key: value.to(device) for key, value in batch.items()})
-        feats, lengths = found["feats"]
+        feats, lengths = extract(batch)["feats"]
         for utt_id, frames, length in zip(utt_ids, feats, lengths.tolist(), strict=True):
             yield utt_id, frames[:length].float()
 

@@ -57,14 +57,10 @@ def _read_names(settings: ConfigView) -> list[str]:
         if not name:
             raise UserError(f"{written!r} is no label: it is blank", where=where)
         if name in given:
-            same = given[name] == written
-            problem = (
-                f'"{name}" is there twice'
-                if same
-                else (
-                    f"{given[name]!r} and {written!r} differ in blanks only, and so are one label"
-                )
-            )
+            problem = f'"{name}" is there twice'
+            if given[name] != written:
+                pair = f"{given[name]!r} and {written!r}"
+                problem = f"{pair} differ in blanks only, and so are one label"
             hint = "each label is one class: list it once"
             raise UserError(problem, where=where, hint=hint)
         given[name] = written

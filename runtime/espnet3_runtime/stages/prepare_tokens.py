@@ -1,10 +1,9 @@
 """The stage ``prepare_tokens``: the symbols that are spoken, and how words are pronounced."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-from espnet3_runtime.atomic import write_text
+from espnet3_runtime.atomic import write_json, write_text
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.dataset_entries import DatasetDirectories
 from espnet3_runtime.data.preprocess import split_symbols
@@ -44,8 +43,7 @@ def prepare_tokens(context: StageContext) -> Outputs:
     names = sorted(counts)
     write_text(context.outputs["token_list"], "".join(f"{name}\n" for name in names))
     write_text(context.outputs["lexicon"], _format_lexicon(spoken))
-    ordered = {name: counts[name] for name in names}
-    write_text(context.outputs["counts"], f"{json.dumps(ordered, indent=2, ensure_ascii=False)}\n")
+    write_json(context.outputs["counts"], counts)
     context.result("tokens", len(names))
     if spoken:
         context.result("words", len(spoken))

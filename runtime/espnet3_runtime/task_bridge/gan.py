@@ -46,6 +46,6 @@ def _take_turns(model: "nn.Module", **batch: Any) -> tuple[dict[str, Any], dict[
     for name in TURNS:
         made = type(model).forward(model, forward_generator=name == TURNS[0], **batch)
         losses[name], weight = made["loss"], made["weight"]
-        measured = {key: value for key, value in made["stats"].items() if key != "loss"}
-        stats |= {f"{name}/{key}": value for key, value in measured.items()}
+        measured = made["stats"].items()
+        stats |= {f"{name}/{key}": value for key, value in measured if key != "loss"}
     return losses, stats, weight

@@ -13,7 +13,7 @@ from espnet3_runtime.data.audio import as_wave, audio_seconds, read_audio, resam
 from espnet3_runtime.data.dataset_entries import DatasetEntry
 from espnet3_runtime.data.split_dataset import SplitDataset, make_preprocessor
 from espnet3_runtime.data.table import Table
-from espnet3_runtime.data.texts import read_texts
+from espnet3_runtime.data.texts import gives_texts, read_texts
 from espnet3_runtime.data.tokens import Spelling, SpeltBatch, take_spelling
 from espnet3_runtime.data.worker_errors import (
     NamingCollate,
@@ -252,6 +252,9 @@ def test_texts_of_a_split():
 
     data = split(Texts(items), Column(items[:1]), transforms=[upper, None])
     assert [*read_texts(data, "text")] == ["X", "X", "d"]
+    assert not gives_texts(data, "text")
+    data = split(Texts(items), Column(items[:1]))
+    assert [gives_texts(data, field) for field in ("text", "ref")] == [True, False]
     with pytest.raises(UserError, match=r'^column\("no"\) of the Dataset fails: KeyError'):
         [*read_texts(split(Column(items[:1])), "no")]
 

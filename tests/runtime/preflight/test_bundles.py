@@ -3,7 +3,6 @@
 import io
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from espnet3_runtime.preflight.bundles import METHOD, check_bundle
 from espnet3_runtime.preflight.no_effects import Network
 from espnet3_runtime.preflight.protocol import Answers, RecipeLocation
 from espnet3_runtime.preflight.request import Request
+from espnet3_schemas.build_records import Output, Stage
 
 NODE = RecipeLocation(("configs", "hearing"), ("model",))
 
@@ -30,7 +30,8 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def said(recipe: Path, node: dict[str, Any], *, needs: bool = True) -> list[dict[str, Any]]:
-    made: Any = SimpleNamespace(outputs={"bundle": SimpleNamespace(path="exp/pack_model/bundle")})
+    outputs = {"bundle": Output("exp/pack_model/bundle", "path")}
+    made = Stage("pack_model", "pack_model", None, {}, None, None, (), (), outputs)
     configs = {"hearing": ConfigView({"model": node}, "hearing")}
     request = Request(recipe, recipe / "data", configs, {}, {}, {}, (made,), {})
     file = io.StringIO()

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from espnet3_runtime.publication.bundle import open_bundle
+from espnet3_runtime.publication.bundle_files import BundleFiles
 from tests.access_kit import run_as_stranger, run_mounted_read_only
 from tests.runtime.hub_kit import customer, oid
 
@@ -49,6 +51,13 @@ def test_a_bundle_from_the_hub_runs_out_of_its_cache(user, tmp_path):
     assert done.stdout == "{'text': 'two four'}\n", done.stderr
     done = user.run("-m", MODULE, str(snapshot), "a.wav", "--trust_user_code")
     assert done.stdout == "a.wav\ttwo four\n", done.stderr
+
+    files = BundleFiles(tmp_path, tmp_path / "other", {})  # a bundle whose model this bundle is
+    node = {"directory": str(snapshot)}
+    packed = files.rewrite_paths(node, node, "model")
+    inside = tmp_path / "other" / packed["directory"].removeprefix("bundle://")
+    assert not [path for path in inside.rglob("*") if path.is_symlink()]
+    assert set(open_bundle(inside).meta["files"]) > {"model.safetensors", "files/vocab.txt"}
 
 
 def test_links_lead_to_the_blobs_of_their_own_cache_only(user, tmp_path):
