@@ -67,7 +67,7 @@ class ForwardRunner:
         if self.batched:
             return list(_flatten(self._forward(model, list(utt_ids), list(samples))))
         pairs = zip(utt_ids, samples, strict=True)
-        return [one for pair in pairs for one in _flatten(self._forward(model, *pair))]
+        return [_only_one(pair[0], self._forward(model, *pair)) for pair in pairs]
 
     def _forward(self, model: Any, idx: Any, data: Any) -> Any:
         """Return what one call gives, of an item or of lists of items."""
@@ -100,6 +100,13 @@ class ForwardRunner:
                 problem = f'{sample[_ID]} has no field "{name}"; it has {", ".join(sample)}'
                 raise UserError(problem, where="runner.input_key")
         return {name: sample[name] for name in names}
+
+
+def _only_one(utt_id: str, result: Any) -> dict[str, Any]:
+    found = list(_flatten(result))
+    if len(found) != 1:
+        raise UserError(f"{utt_id} has {len(found)} mappings of outputs, not one", where="runner")
+    return found[0]
 
 
 def _flatten(result: Any) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,10 @@ def nameless(data, model_output, idx):
     return "text"
 
 
+def shifted(data, model_output, idx):
+    return [{"text": idx, "peak": 0}] * {"utt0": 0, "utt1": 2}.get(idx, 1)
+
+
 class Runner:
     @classmethod
     def forward(cls, idx, dataset=None, model=None, **kwargs):
@@ -81,6 +85,9 @@ def test_forward_of_a_class_is_called_with_numbers(recipe, batched, peak):
 def test_what_has_no_names_or_no_field_is_one_sentence(recipe):
     function = {"_target_": "src.forward.nameless", "_partial_": True}
     with pytest.raises(UserError, match="str has no names"):
+        decode(recipe, output_fn=function)
+    function = {"_target_": "src.forward.shifted", "_partial_": True}
+    with pytest.raises(UserError, match="utt0 has 0 mappings of outputs, not one"):
         decode(recipe, output_fn=function)
     with pytest.raises(UserError, match='utt0 has no field "spech"; it has utt_id, speech'):
         decode(recipe, input_key="spech")
