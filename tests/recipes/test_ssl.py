@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from evaluation.recipes import settings
 from tests.recipes.recipe_runs import copy_recipes, module, run
+
+pytest.importorskip("espeakng_loader")
 
 SMALL = (
     "pretraining.create_dataset.sizes={train: 24, valid: 4, test: 4}",
