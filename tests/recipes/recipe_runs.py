@@ -41,6 +41,11 @@ def run_all(folder: Path, sets: Sequence[str] = (), *, deep: bool = False) -> st
     return compiled.stderr + done.stdout + done.stderr
 
 
+def put_recogniser(bundle: Path, digits: Path) -> Path:
+    """Copy a bundle of digits/asr to where the other recipes of digits look for it."""
+    return Path(shutil.copytree(bundle, digits / "asr/exp/recipe/pack_model/bundle"))
+
+
 def package(recipe: str, part: str) -> ModuleType:
     """Import ``dataset`` or ``src`` of a recipe under a name of its own."""
     file = RECIPES / recipe / part / "__init__.py"

@@ -6,25 +6,26 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.recipes.recipe_runs import copy_recipes, module, run
+from evaluation.recipes import settings
+from tests.recipes.recipe_runs import copy_recipes, module, put_recogniser, run
 
 pytest.importorskip("espeakng_loader")
 
-SIZES = "training.create_dataset.sizes={train: 24, valid: 4, test: 4}"
-EPOCH = "training.trainer.max_epochs=1"
-LONGEST = "training.create_dataset.longest=4"
-SMALL = (SIZES, LONGEST, EPOCH, "enhancer.hidden_size=16")
-RECOGNISER = ("create_dataset", "train_tokenizer", "collect_stats", "train", "infer", "measure")
+SMALL = (
+    "training.create_dataset.sizes={train: 24, valid: 4, test: 4}",
+    "training.create_dataset.longest=4",
+    "training.trainer.max_epochs=1",
+    "enhancer.hidden_size=16",
+)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.slow
-def test_noise_is_taken_away_and_a_recogniser_of_another_recipe_listens(tmp_path: Path) -> None:
-    digits = copy_recipes(tmp_path) / "digits"
-    folder, asr = digits / "enh", digits / "asr"
-
-    sets = [word for value in SMALL for word in ("--set", value)]
-    compiled = run("-m", "espnet3_compiler", "recipe.yaml", *sets, folder=folder)
+def test_noise_is_taken_away_and_a_recogniser_of_another_recipe_listens(
+    tmp_path: Path, recogniser: Path
+) -> None:
+    folder = copy_recipes(tmp_path) / "digits" / "enh"
+    compiled = run("-m", "espnet3_compiler", "recipe.yaml", *settings(SMALL), folder=folder)
     assert compiled.returncode == 0, compiled.stderr
     refused = run("build/run.py", folder=folder)
     assert refused.returncode == 1
@@ -32,12 +33,7 @@ def test_noise_is_taken_away_and_a_recogniser_of_another_recipe_listens(tmp_path
     assert "conf/transcription.yaml:" in refused.stderr
     assert not (folder / "data").exists(), "no stage had started"
 
-    sets = [word for value in (SIZES, LONGEST, EPOCH) for word in ("--set", value)]
-    compiled = run("-m", "espnet3_compiler", "recipe.yaml", *sets, folder=asr)
-    assert compiled.returncode == 0, compiled.stderr
-    packed = run("build/run.py", "--stages", *RECOGNISER, "pack_model", folder=asr)
-    assert packed.returncode == 0, packed.stdout + packed.stderr
-
+    bundle = put_recogniser(recogniser, folder.parent)
     done = run("build/run.py", folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     exp = folder / "exp" / "recipe"
@@ -58,7 +54,7 @@ def test_noise_is_taken_away_and_a_recogniser_of_another_recipe_listens(tmp_path
     demo = (exp / "pack_demo" / "demo" / "demo.yaml").read_text()
     assert demo.count("type: audio") == 2
 
-    with (asr / "exp/recipe/pack_model/bundle/bundle.json").open("a") as file:
+    with (bundle / "bundle.json").open("a") as file:
         file.write("\n")  # as after another training of the recogniser
     again = run("build/run.py", "--dry_run", folder=folder).stdout
     assert "measure         skipped" in again

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from evaluation.recipes import settings
 from tests.recipes.recipe_runs import copy_recipes, module, run
+
+pytest.importorskip("espeakng_loader")
 
 SMALL = (
     "pretraining.create_dataset.sizes={train: 24, valid: 4, test: 4}",
@@ -66,13 +69,14 @@ def check_plans_and_mistakes(folder: Path) -> None:
     assert "MaskedPrediction has no method extract_features" in early.stdout + early.stderr
 
 
-def test_a_mask_covers_its_share_in_spans() -> None:
+def test_a_mask_covers_its_share_in_spans(tmp_path: Path) -> None:
     import torch
 
     model = module("digits/ssl", "src.model").MaskedPrediction
     torch.manual_seed(1)
-    encoder = torch.nn.Module()
-    encoder.width = 4
+    np.savez(tmp_path / "stats.npz", count=2, sum=np.zeros(80), sum_square=np.ones(80))
+    frontend = module("digits/ssl", "src.features").LogMel()
+    encoder = module("digits/ssl", "src.encoder").Encoder(frontend, str(tmp_path / "stats.npz"))
     mask = model(encoder, num_clusters=3, span=5, share=0.45)._draw_mask(
         torch.Size((64, 200)), torch.device("cpu")
     )

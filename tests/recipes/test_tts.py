@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from espnet3_runtime.inference.scp import read_scp
-from tests.recipes.recipe_runs import copy_recipes, module, run, settings
+from evaluation.recipes import settings
+from tests.recipes.recipe_runs import copy_recipes, module, put_recogniser, run
 
 pytest.importorskip("espeakng_loader")
 
@@ -19,10 +20,6 @@ SMALL = (
     "voice.generator.width=16",
     "vocoder.trainer.max_epochs=1",
     "vocoder.dataloader.train.num_iters_per_epoch=2",
-)
-WITHOUT_RECOGNISER = (
-    *("create_dataset", "prepare_tokens", "collect_stats", "train", "train_vocoder"),
-    *("infer", "measure", "pack_model", "pack_demo"),
 )
 SPEAK = """
 import sys
@@ -45,7 +42,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.timeout(900)
-def test_digits_are_spoken_by_a_bundle(folder: Path, tmp_path: Path) -> None:
+def test_digits_are_spoken_by_a_bundle_and_heard_by_another(
+    folder: Path, tmp_path: Path, recogniser: Path
+) -> None:
     compiled = run("-m", "espnet3_compiler", "recipe.yaml", *settings(SMALL), folder=folder)
     assert compiled.returncode == 0, compiled.stderr
     refused = run("build/run.py", folder=folder)
@@ -53,7 +52,8 @@ def test_digits_are_spoken_by_a_bundle(folder: Path, tmp_path: Path) -> None:
     assert 'there is no directory "../asr/exp/recipe/pack_model/bundle"' in refused.stderr
     assert not (folder / "data").exists(), "no stage had started"
 
-    done = run("build/run.py", "--stages", *WITHOUT_RECOGNISER, folder=folder)
+    put_recogniser(recogniser, folder.parent)
+    done = run("build/run.py", folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     exp = folder / "exp" / "recipe"
     lexicon = (exp / "prepare_tokens/lexicon.tsv").read_text()
@@ -67,6 +67,11 @@ def test_digits_are_spoken_by_a_bundle(folder: Path, tmp_path: Path) -> None:
     scores = json.loads((exp / "measure/metrics.json").read_text())["metrics"]["mcd"]["test"]
     assert scores["items"] == 3
     assert scores["mcd"] > 0
+    heard = json.loads((exp / "measure_words/metrics.json").read_text())["metrics"]["wer"]
+    assert {name: score["utterances"] for name, score in heard.items()} == {
+        "spoken": 3,
+        "recordings": 3,
+    }
 
     spoken = run("-c", SPEAK, str(exp / "pack_model/bundle"), folder=tmp_path)
     assert spoken.returncode == 0, spoken.stderr

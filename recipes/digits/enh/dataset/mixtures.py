@@ -1,23 +1,21 @@
 """Builds pairs of clean and noisy recordings of the digits, and reads them."""
 
 import csv
-import io
 import random
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import soundfile
 
 from espnet3_runtime.atomic import atomic_file
 from espnet3_runtime.inference.scp import read_scp
 
-from .builder import COLUMNS, LONGEST, _counted, _samples
+from .builder import COLUMNS, LONGEST, count_samples, counted, write_wav
 from .builder import DatasetBuilder as SpeechBuilder
 from .dataset import Dataset as SpeechDataset
-from .noise import SAMPLE_RATE, add_noise
+from .noise import add_noise
+from .synthesis import SAMPLE_RATE
 
 SNR = (-5.0, 10.0)
 VERSION = 1  # count up when the noise of an utterance changes
@@ -74,9 +72,9 @@ class DatasetBuilder(SpeechBuilder):
         super().build(sizes=sizes, seed=seed, longest=longest, jobs=jobs, progress=progress)
         (self.root / "mixtures.txt").unlink(missing_ok=True)
         for split, count in sizes.items():
-            rows = _read_rows(self.root / f"{split}.tsv")
-            with progress(f"add noise {split}", count) if progress else nullcontext() as bar:
-                pairs = list(_counted((self._mix(row, seed, snr) for row in rows), bar))
+            rows = SpeechDataset(split, str(self.root.parent)).rows
+            mixed = (self._mix(row, seed, snr) for row in rows)
+            pairs = list(counted(mixed, f"add noise {split}", count, progress))
             with atomic_file(self.root / f"{split}-noisy.tsv") as file:
                 names = (*COLUMNS, "noisy", "snr")
                 writer = csv.DictWriter(file, names, delimiter="\t", lineterminator="\n")
@@ -91,16 +89,17 @@ class DatasetBuilder(SpeechBuilder):
         ratio = rng.uniform(*snr)
         noisy = f"noisy-v{VERSION}-{'-'.join(map(str, snr))}/{row['wav']}"
         path = self.root / "wav" / noisy
-        if _samples(path) is None:  # its name says what it holds
+        if count_samples(path) is None:  # its name says what it holds
             speech, _ = soundfile.read(self.root / "wav" / row["wav"], dtype="float32")
-            _write_wav(path, add_noise(speech, ratio, rng.getrandbits(31)))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_wav(path, add_noise(speech, ratio, rng.getrandbits(31)))
         return {**row, "noisy": noisy, "snr": f"{ratio:.2f}"}
 
     def _is_mixed(self, split: str) -> bool:
         manifest = self.root / f"{split}-noisy.tsv"
         return manifest.is_file() and all(
-            _samples(self.root / "wav" / row["noisy"]) == int(row["samples"])
-            for row in _read_rows(manifest)
+            count_samples(self.root / "wav" / row["noisy"]) == int(row["samples"])
+            for row in SpeechDataset(f"{split}-noisy", str(self.root.parent)).rows
         )
 
 
@@ -146,16 +145,3 @@ class Dataset(SpeechDataset):
 
 def _stamp(sizes: dict[str, int], seed: int, longest: int, snr: Sequence[float]) -> str:
     return f"version {VERSION}\nseed {seed}\nlongest {longest}\nsnr {[*snr]}\nsizes {sizes}\n"
-
-
-def _read_rows(manifest: Path) -> list[dict[str, str]]:
-    with manifest.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-def _write_wav(path: Path, audio: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = io.BytesIO()  # a full disk is then an OSError that says so
-    soundfile.write(whole, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
-    with atomic_file(path, "wb") as file:
-        file.write(whole.getvalue())

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-SAMPLE_RATE = 16_000
+from .synthesis import SAMPLE_RATE
 
 
 def add_noise(speech: np.ndarray, snr: float, seed: int) -> np.ndarray:

@@ -1,8 +1,9 @@
 """The encoder that is trained without transcripts first, and with a few of them then."""
 
-import numpy as np
 import torch
 from torch import nn
+
+from .ctc import count_frames, load_stats, normalise, recur, subsample
 
 FRAME = 4
 """Frames of the features in one of the encoder's: 40 ms."""
@@ -31,14 +32,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.features = NormalisedFeatures(frontend, feats_stats)
-        self.subsampling = nn.Sequential(
-            nn.Conv2d(1, channels, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
-        )
+        self.subsampling = subsample(channels)
         self.width = 2 * hidden_size
         bands = -(-len(self.features.mean) // FRAME)
         self.project = nn.Linear(channels * bands, self.width)
@@ -62,7 +56,7 @@ class Encoder(nn.Module):
         """Return the output of each layer, each of the shape of ``hidden``."""
         outputs = []
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            hidden = norm(_recur(layer, self.dropout(hidden), lengths, padded=self.training))
+            hidden = norm(recur(layer, self.dropout(hidden), lengths, padded=self.training))
             outputs.append(hidden)
         return outputs
 
@@ -78,21 +72,16 @@ class NormalisedFeatures(nn.Module):
     def __init__(self, frontend: nn.Module, feats_stats: str) -> None:
         super().__init__()
         self.frontend = frontend
-        with np.load(feats_stats) as stats:
-            mean = stats["sum"] / stats["count"]
-            variance = np.maximum(stats["sum_square"] / stats["count"] - mean**2, 1e-8)
-        self.register_buffer("mean", torch.tensor(mean).float())
-        self.register_buffer("scale", torch.tensor(variance**-0.5).float())
+        mean, scale = load_stats(feats_stats)
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
 
     def forward(
         self, speech: torch.Tensor, speech_lengths: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return features, shape (batch, frames, bands), and their lengths, shape (batch,)."""
         feats, lengths = self.frontend(speech, speech_lengths)
-        feats = zero_padding((feats - self.mean) * self.scale, lengths)
-        # What is constant over an utterance is the voice and the channel, not the words.
-        feats = feats - feats.sum(1, keepdim=True) / lengths[:, None, None]
-        return zero_padding(feats, lengths), lengths
+        return normalise(feats, lengths, self.mean, self.scale), lengths
 
 
 class StackedFeatures(NormalisedFeatures):
@@ -108,26 +97,3 @@ class StackedFeatures(NormalisedFeatures):
         feats, lengths = super().forward(speech, speech_lengths)
         feats = nn.functional.pad(feats, (0, 0, 0, -feats.shape[1] % FRAME))
         return feats.reshape(len(feats), -1, FRAME * feats.shape[2]), count_frames(lengths)
-
-
-def count_frames(lengths: torch.Tensor) -> torch.Tensor:
-    """Return how many frames of the encoder so many frames of the features are."""
-    return ((lengths + 1) // 2 + 1) // 2
-
-
-def zero_padding(feats: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Set everything after the end of each item to 0; ``feats`` is (batch, frames, bands)."""
-    position = torch.arange(feats.shape[1], device=feats.device)
-    return feats.masked_fill((position >= lengths[:, None])[:, :, None], 0.0)
-
-
-def _recur(
-    layer: nn.LSTM, hidden: torch.Tensor, lengths: torch.Tensor, *, padded: bool
-) -> torch.Tensor:
-    if padded:  # padded batches train faster and as well
-        return layer(hidden)[0]
-    # Packed, an utterance gives the same whatever it shares a batch with.
-    packed = nn.utils.rnn.pack_padded_sequence(
-        hidden, lengths.cpu(), batch_first=True, enforce_sorted=False
-    )
-    return nn.utils.rnn.pad_packed_sequence(layer(packed)[0], batch_first=True)[0]

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from .ctc import blank, mean_loss
 from .encoder import Encoder
 
 
@@ -98,15 +99,7 @@ class CTC(nn.Module):
             text_lengths: Number of tokens of each item, shape (batch,).
         """
         log_probs, lengths = self.encode(speech, speech_lengths)
-        loss = nn.functional.ctc_loss(
-            log_probs.transpose(0, 1),
-            text.clamp_min(0),
-            lengths,
-            text_lengths,
-            reduction="none",
-            zero_infinity=True,
-        )
-        loss = (loss / text_lengths.clamp_min(1)).mean()
+        loss = mean_loss(log_probs, lengths, text, text_lengths)
         weight = torch.tensor(len(speech), device=speech.device)
         return loss, {"loss": loss.detach()}, weight
 
@@ -116,18 +109,6 @@ class CTC(nn.Module):
         """Return log probabilities, shape (batch, frames, vocab_size), and lengths (batch,)."""
         hidden, lengths = self.encoder.subsample(speech, speech_lengths)
         if self.training:
-            hidden = self._mask(hidden)
+            hidden = blank(hidden, 1, max(hidden.shape[1] // 12, 1), self.num_masks)
         hidden = self.encoder.run_layers(hidden, lengths)[-1]
         return self.head(self.dropout(hidden)).log_softmax(-1), lengths
-
-    def _mask(self, hidden: torch.Tensor) -> torch.Tensor:
-        batch, frames, _ = hidden.shape
-        longest = max(frames // 12, 1)
-        position = torch.arange(frames, device=hidden.device)
-        for _ in range(self.num_masks):
-            shape = (batch, 1)
-            start = torch.randint(0, max(frames - longest, 1), shape, device=hidden.device)
-            width = torch.randint(0, longest + 1, shape, device=hidden.device)
-            hit = (position >= start) & (position < start + width)
-            hidden = hidden.masked_fill(hit[:, :, None], 0.0)
-        return hidden

@@ -1,6 +1,7 @@
 """Digits read in pairs, as Germans read telephone numbers: the unit of each pair comes first."""
 
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+from .voices import DIGITS
+
 UNITS = ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
 TEENS = (
     *("zehn", "elf", "zwölf", "dreizehn", "vierzehn"),

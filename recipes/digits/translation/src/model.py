@@ -1,9 +1,9 @@
 """From speech to a transcript and a translation, and from a transcript to a translation."""
 
-import numpy as np
 import torch
 from torch import nn
 
+from .ctc import count_frames, load_stats, normalise, recur
 from .decoder import AttentionDecoder
 
 
@@ -30,11 +30,9 @@ class SpeechTranslator(nn.Module):
     ) -> None:
         super().__init__()
         self.frontend = frontend
-        with np.load(feats_stats) as stats:
-            mean = stats["sum"] / stats["count"]
-            variance = np.maximum(stats["sum_square"] / stats["count"] - mean**2, 1e-8)
-        self.register_buffer("mean", torch.tensor(mean).float())
-        self.register_buffer("scale", torch.tensor(variance**-0.5).float())
+        mean, scale = load_stats(feats_stats)
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
         self.subsampling = nn.Sequential(
             nn.Conv1d(len(mean), width, 5, stride=2, padding=2, bias=False),
             nn.BatchNorm1d(width),
@@ -80,18 +78,10 @@ class SpeechTranslator(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return one vector for every 40 ms, shape (batch, frames, width), and lengths (batch,)."""
         feats, lengths = self.frontend(speech, speech_lengths)
-        feats = (feats - self.mean) * self.scale
-        inside = torch.arange(feats.shape[1], device=feats.device) < lengths[:, None]
-        feats = feats * inside[:, :, None]
-        # What is constant over an utterance is the voice and the channel, not the words.
-        feats = (feats - feats.sum(1, keepdim=True) / lengths[:, None, None]) * inside[:, :, None]
+        feats = normalise(feats, lengths, self.mean, self.scale)
         hidden = self.subsampling(feats.transpose(1, 2)).transpose(1, 2)
-        lengths = ((lengths + 1) // 2 + 1) // 2
-        packed = nn.utils.rnn.pack_padded_sequence(
-            hidden, lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        hidden = nn.utils.rnn.pad_packed_sequence(self.encoder(packed)[0], batch_first=True)[0]
-        return self.norm(hidden), lengths
+        lengths = count_frames(lengths)
+        return self.norm(recur(self.encoder, hidden, lengths)), lengths
 
 
 class TextTranslator(nn.Module):
@@ -130,9 +120,4 @@ class TextTranslator(nn.Module):
         """
         lengths = text_lengths + 1
         embedded = self.embed(nn.functional.pad(text, (0, 1)).clamp_min(0))
-        packed = nn.utils.rnn.pack_padded_sequence(
-            embedded, lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        return nn.utils.rnn.pad_packed_sequence(self.encoder(packed)[0], batch_first=True)[
-            0
-        ], lengths
+        return recur(self.encoder, embedded, lengths), lengths

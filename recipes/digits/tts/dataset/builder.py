@@ -1,14 +1,14 @@
 """Builds the corpus: that of digits/asr with one voice, and when each phone was spoken."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 from espnet3_runtime.atomic import write_text
 
 from .phones import align
-from .recordings import LONGEST
+from .recordings import LONGEST, counted
 from .recordings import DatasetBuilder as RecordingsBuilder
+from .spoken import Dataset as Recordings
 from .voices import plan
 
 
@@ -44,18 +44,13 @@ class DatasetBuilder(RecordingsBuilder):
         self._aligned.unlink(missing_ok=True)
         super().build(sizes=sizes, seed=seed, longest=longest, jobs=jobs, progress=progress)
         for split, count in sizes.items():
-            lines = (self.root / f"{split}.tsv").read_text(encoding="utf-8").splitlines()[1:]
-            samples = [int(line.split("\t")[2]) for line in lines]
+            samples = Recordings(split, str(self.root.parent)).lengths().tolist()
+            spoken = zip(plan(split, count, seed, longest), samples, strict=True)
             rows = ["utt_id\tphones\tdurations"]
-            with progress(f"align {split}", count) if progress else nullcontext() as bar:
-                for utterance, length in zip(
-                    plan(split, count, seed, longest), samples, strict=True
-                ):
-                    phones = align(utterance, length)
-                    durations = " ".join(map(str, phones.durations))
-                    rows.append(f"{utterance.utt_id}\t{phones.text}\t{durations}")
-                    if bar is not None:
-                        bar.advance()
+            for utterance, length in counted(spoken, f"align {split}", count, progress):
+                phones = align(utterance, length)
+                durations = " ".join(map(str, phones.durations))
+                rows.append(f"{utterance.utt_id}\t{phones.text}\t{durations}")
             write_text(self._phones(split), "".join(f"{row}\n" for row in rows))
         write_text(self._aligned, self._stamp())
 

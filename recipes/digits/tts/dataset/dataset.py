@@ -1,15 +1,16 @@
-"""Reads the corpus that the builder wrote."""
+"""Reads the corpus that the builder wrote: that of digits/asr, with phones."""
 
 import csv
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from espnet3_runtime.inference.scp import read_scp
 
+from .spoken import Dataset as Recordings
 
-class Dataset:
+
+class Dataset(Recordings):
     """Utterances of one split.
 
     An item is ``{"utt_id": str, "text": str, "phones": str, "durations": int64 (phones,) in
@@ -28,36 +29,18 @@ class Dataset:
         Raises:
             FileNotFoundError: The corpus has not been built.
         """
-        self.root = Path(data_dir) / "digits"
-        tables = [_read(self.root / name) for name in (f"{split}.tsv", f"{split}.phones.tsv")]
-        self.rows = [{**one, **two} for one, two in zip(*tables, strict=True)]
-        found = read_scp(Path(waves)) if waves else {}
-        self.waves = [
-            Path(found[row["utt_id"]]) if waves else self.root / "wav" / row["wav"]
-            for row in self.rows
-        ]
-
-    def __len__(self) -> int:
-        return len(self.rows)
+        super().__init__(split, data_dir)
+        phones = _read(self.root / f"{split}.phones.tsv")
+        self.rows = [{**one, **two} for one, two in zip(self.rows, phones, strict=True)]
+        if waves:
+            spoken = read_scp(Path(waves))
+            for row in self.rows:
+                row["wav"] = str(Path(spoken[row["utt_id"]]).absolute())
 
     def __getitem__(self, index: int) -> dict:
         row = self.rows[index]
-        speech, _ = soundfile.read(self.waves[index], dtype="float32")
-        return {
-            "utt_id": row["utt_id"],
-            "text": row["text"],
-            "phones": row["phones"],
-            "durations": np.array(row["durations"].split(), dtype=np.int64),
-            "speech": np.ascontiguousarray(speech),
-        }
-
-    def column(self, name: str) -> list[str]:
-        """Return a text of every item without reading audio."""
-        return [row[name] for row in self.rows]
-
-    def lengths(self) -> np.ndarray:
-        """Return the number of samples of every item, shape (items,), without reading audio."""
-        return np.array([int(row["samples"]) for row in self.rows], dtype=np.int64)
+        durations = np.array(row["durations"].split(), dtype=np.int64)
+        return {**super().__getitem__(index), "phones": row["phones"], "durations": durations}
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -1,0 +1,1 @@
+../../asr/src/model.py

@@ -1,0 +1,1 @@
+../../asr/dataset/dataset.py
