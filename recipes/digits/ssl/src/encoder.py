@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from .ctc import count_frames, load_stats, normalise, recur, subsample
+from .ctc import count_frames, load_stats, make_subsampling, normalise_features, run_lstm
 
 FRAME = 4
 """Frames of the features in one of the encoder's: 40 ms."""
@@ -32,7 +32,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.features = NormalisedFeatures(frontend, feats_stats)
-        self.subsampling = subsample(channels)
+        self.subsampling = make_subsampling(channels)
         self.width = 2 * hidden_size
         bands = -(-len(self.features.mean) // FRAME)
         self.project = nn.Linear(channels * bands, self.width)
@@ -56,7 +56,7 @@ class Encoder(nn.Module):
         """Return the output of each layer, each of the shape of ``hidden``."""
         outputs = []
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            hidden = norm(recur(layer, self.dropout(hidden), lengths, padded=self.training))
+            hidden = norm(run_lstm(layer, self.dropout(hidden), lengths, padded=self.training))
             outputs.append(hidden)
         return outputs
 
@@ -81,7 +81,7 @@ class NormalisedFeatures(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return features, shape (batch, frames, bands), and their lengths, shape (batch,)."""
         feats, lengths = self.frontend(speech, speech_lengths)
-        return normalise(feats, lengths, self.mean, self.scale), lengths
+        return normalise_features(feats, lengths, self.mean, self.scale), lengths
 
 
 class StackedFeatures(NormalisedFeatures):

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from .ctc import blank, mean_loss
+from .ctc import blank_stretches, mean_ctc_loss
 from .encoder import Encoder
 
 
@@ -99,7 +99,7 @@ class CTC(nn.Module):
             text_lengths: Number of tokens of each item, shape (batch,).
         """
         log_probs, lengths = self.encode(speech, speech_lengths)
-        loss = mean_loss(log_probs, lengths, text, text_lengths)
+        loss = mean_ctc_loss(log_probs, lengths, text, text_lengths)
         weight = torch.tensor(len(speech), device=speech.device)
         return loss, {"loss": loss.detach()}, weight
 
@@ -109,6 +109,6 @@ class CTC(nn.Module):
         """Return log probabilities, shape (batch, frames, vocab_size), and lengths (batch,)."""
         hidden, lengths = self.encoder.subsample(speech, speech_lengths)
         if self.training:
-            hidden = blank(hidden, 1, max(hidden.shape[1] // 12, 1), self.num_masks)
+            hidden = blank_stretches(hidden, 1, max(hidden.shape[1] // 12, 1), self.num_masks)
         hidden = self.encoder.run_layers(hidden, lengths)[-1]
         return self.head(self.dropout(hidden)).log_softmax(-1), lengths

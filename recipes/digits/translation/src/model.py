@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from .ctc import count_frames, load_stats, normalise, recur
+from .ctc import count_frames, load_stats, normalise_features, run_lstm
 from .decoder import AttentionDecoder
 
 
@@ -78,10 +78,10 @@ class SpeechTranslator(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return one vector for every 40 ms, shape (batch, frames, width), and lengths (batch,)."""
         feats, lengths = self.frontend(speech, speech_lengths)
-        feats = normalise(feats, lengths, self.mean, self.scale)
+        feats = normalise_features(feats, lengths, self.mean, self.scale)
         hidden = self.subsampling(feats.transpose(1, 2)).transpose(1, 2)
         lengths = count_frames(lengths)
-        return self.norm(recur(self.encoder, hidden, lengths)), lengths
+        return self.norm(run_lstm(self.encoder, hidden, lengths)), lengths
 
 
 class TextTranslator(nn.Module):
@@ -120,4 +120,4 @@ class TextTranslator(nn.Module):
         """
         lengths = text_lengths + 1
         embedded = self.embed(nn.functional.pad(text, (0, 1)).clamp_min(0))
-        return recur(self.encoder, embedded, lengths), lengths
+        return run_lstm(self.encoder, embedded, lengths), lengths
