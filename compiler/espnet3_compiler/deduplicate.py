@@ -17,12 +17,7 @@ _USE_FAMILIES = ("R4", "R5", "R7")
 _MISFIT_CODES = ("R504", "R602", "R604", "R605")
 """Codes of values of a wrong type or size."""
 
-_CAUSES_AT_PLACE = {
-    "R213": _MISFIT_CODES,
-    "R440": ("R415",),
-    "R513": ("R413",),
-    "R818": ("R407",),
-}
+_CAUSES_AT_PLACE = {"R213": _MISFIT_CODES, "R440": ["R415"], "R513": ["R413"], "R818": ["R407"]}
 """Codes of findings that another one at the same place explains, and the codes of that one."""
 
 _LITERAL_TEXTS = ("R210", "R706", "R707")
@@ -294,9 +289,8 @@ def _with_given_paths(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...
 
     def advise(finding: Diagnostic) -> Diagnostic:
         path = given.get(span_key(finding.primary.span)) if finding.code == "R413" else None
-        return (
-            finding._replace(help=(f"write {path}, which the call is given",)) if path else finding
-        )
+        advice = (f"write {path}, which the call is given",)
+        return finding._replace(help=advice) if path else finding
 
     return tuple(map(advise, findings))
 
