@@ -17,6 +17,9 @@ _USE_FAMILIES = ("R4", "R5", "R7")
 _MISFIT_CODES = ("R504", "R602", "R604", "R605")
 """Codes of values of a wrong type or size."""
 
+_CAUSES_AT_PLACE = {"R213": _MISFIT_CODES, "R440": ["R415"], "R513": ["R413"], "R818": ["R407"]}
+"""Codes of findings that another one at the same place explains, and the codes of that one."""
+
 _LITERAL_TEXTS = ("R210", "R706", "R707")
 """Codes of texts that do not say what they were meant to say."""
 
@@ -89,8 +92,7 @@ def without_consequences(
     causes = {span_key(f.primary.span) for f in found if f.code.startswith(_CAUSE_FAMILIES)}
     # A reference that certainly means another name was checked as that name: its order is known.
     unfixed = causes - {span_key(f.primary.span) for f in found if f.fix and f.fix.certain}
-    misfits = {(f.code, span_key(f.primary.span)) for f in found if f.code in _MISFIT_CODES}
-    misfit_arguments = {span_key(f.primary.span) for f in found if f.code == "R504"}
+    places = {(f.code, span_key(f.primary.span)) for f in found}
     literal = [f.primary.span for f in found if f.code in _LITERAL_TEXTS]
     mistyped = [f.primary.span for f in found if f.code == "R602"]
     # A misspelt key of a config is read as the right one, a misspelt argument is not.
@@ -110,11 +112,8 @@ def without_consequences(
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     wrong_stage_keys = [f.primary.span for f in found if f.message.startswith('"stages[')]
     twice = {name for f in found if f.code == "R201" for name in _QUOTED.findall(f.message)}
-    undecided = {span_key(f.primary.span) for f in found if f.code == "R407"}
     unmade = [f.primary.span for f in found if f.code == "R404"]
     phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
-    shared = {span_key(f.primary.span) for f in found if f.code == "R413"}
-    refused = {span_key(f.primary.span) for f in found if f.code == "R415"}
     misread = any(f.code.startswith(_WRONG_READS) for f in found)
     unknown_fields = {f.primary.span.text for f in found if f.code == "R422"}
 
@@ -131,8 +130,9 @@ def without_consequences(
                 code.startswith(_USE_FAMILIES)
                 and not wrong_values.isdisjoint({span_key(span), *related})
             )
-            or any((code, key) in misfits for key in related)
-            or (code in ("R602", "R603") and not misfit_arguments.isdisjoint(related))
+            or any((one, span_key(span)) in places for one in _CAUSES_AT_PLACE.get(code, ()))
+            or (code in _MISFIT_CODES and any((code, key) in places for key in related))
+            or (code in ("R602", "R603") and any(("R504", key) in places for key in related))
             or (code == "R503" and any(o.start < span.start and span.lies_in(o) for o in mistyped))
             or (code == "R301" and _is_reference_consequence(f, corrections, recipe, resolved))
             or (code == "R301" and any(_names_absent(f, other, recipe) for other in absent))
@@ -158,15 +158,12 @@ def without_consequences(
             or (code == "R429" and any(f" gives it {name}" in f.message for name in unknown_fields))
             or (code == "R513" and any(_is_own_output(other, f) for other in found))
             or (code == "R207" and any(_reads_kind(f, other, resolved) for other in found))
-            or (code == "R213" and any((one, span_key(span)) in misfits for one in _MISFIT_CODES))
             or (code == "R602" and any(_follows_item(span, other) for other in phases))
-            or (code == "R818" and (misread or span_key(span) in undecided))
+            or (code == "R818" and misread)
             or (code == "R812" and not twice.isdisjoint(_QUOTED.findall(f.message)))
             or (code == "R432" and _has_key_among(f, wrong_stage_keys, recipe))
             or (code == "R522" and any(_is_unknown_argument(f, *pair) for pair in unknown))
-            or (code == "R440" and span_key(span) in refused)
             or (code == "R601" and not f.fix and any(_is_of_type(f, other) for other in found))
-            or (code == "R513" and span_key(span) in shared)
         )
 
     def is_inside_misfit(f: Diagnostic) -> bool:
@@ -292,9 +289,8 @@ def _with_given_paths(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...
 
     def advise(finding: Diagnostic) -> Diagnostic:
         path = given.get(span_key(finding.primary.span)) if finding.code == "R413" else None
-        return (
-            finding._replace(help=(f"write {path}, which the call is given",)) if path else finding
-        )
+        advice = (f"write {path}, which the call is given",)
+        return finding._replace(help=advice) if path else finding
 
     return tuple(map(advise, findings))
 

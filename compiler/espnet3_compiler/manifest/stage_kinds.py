@@ -1,9 +1,11 @@
 """Stage kinds as Systems declare them, and what is assumed of a kind that none declares."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from espnet3_compiler.manifest.recipe import Recipe, StageDecl
+from espnet3_schemas import systems
 
 WILDCARD = "*"
 """Among the kinds of a system: it may run others too, which only an import would show."""
@@ -14,6 +16,21 @@ UNKNOWN_KIND: Mapping[str, Any] = {
     "consumes": [],
     "outputs": {},
 }
+
+
+@cache
+def sample_readers() -> Mapping[str, str]:
+    """Return the kinds that read data sets sample by sample, and the role of the config of these.
+
+    Such a kind comes after ``create_dataset``, and cannot do without a config that lists data
+    sets; ``measure`` can, as it reads columns alone.
+    """
+    return {
+        kind: role
+        for kind, spec in systems()["kinds"].items()
+        for role in ("training", "inference")
+        if "create_dataset" in spec["consumes"] and spec["roles"].get(role, {}).get("required")
+    }
 
 
 def stage_kind(stage: StageDecl) -> str | None:

@@ -17,6 +17,12 @@ def text_of(node: Node | None) -> str:
     return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
 
 
+def number_of(node: Node | None) -> float | None:
+    """Return the number that a scalar is; None of anything else."""
+    value = node.value if isinstance(node, Scalar) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def as_mapping(node: Node | None) -> Mapping | None:
     """Return a mapping, also one in brackets that should not be there, otherwise None."""
     if isinstance(node, Sequence) and len(node.items) == 1:

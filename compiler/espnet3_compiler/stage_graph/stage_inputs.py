@@ -10,6 +10,7 @@ from espnet3_compiler.manifest.stage_kinds import (
     WILDCARD,
     has_own_method,
     keys_read_by,
+    sample_readers,
     stage_kind,
     stages_of_kind,
 )
@@ -28,12 +29,6 @@ from espnet3_compiler.syntax.tree import (
 from espnet3_schemas import TARGET
 
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
-
-_MODEL_ROLE = {
-    **dict.fromkeys(("train", "collect_stats", "cluster"), "training"),
-    "infer": "inference",
-}
-"""The role of the config in which a stage looks for a model."""
 
 
 class StageLeaf(NamedTuple):
@@ -187,9 +182,14 @@ def reads_model(stage: StageDecl, resolved: Resolved) -> bool:
     return config is not None and (given is None or to_python(given) is None)
 
 
+def _model_role(stage: StageDecl) -> str | None:
+    """Return the role of the config in which a stage looks for a model."""
+    return sample_readers().get(stage_kind(stage) or "") if builds_model(stage) else None
+
+
 def may_have_model(stage: StageDecl, resolved: Resolved) -> bool:
     """Return whether the config of a stage has a model of its own, or is incomplete."""
-    role = _MODEL_ROLE.get(stage_kind(stage) or "")
+    role = _model_role(stage)
     names = [binding.config for binding in stage.configs if binding.role == role]
     node = resolved.configs.get(names[0]) if names else None
     if node is None or not resolved.is_certain(names[0]):
@@ -200,7 +200,7 @@ def may_have_model(stage: StageDecl, resolved: Resolved) -> bool:
 
 def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
     """Return the ``model`` of the config from which a stage builds its model, if it has one."""
-    config = bound_config(stage, _MODEL_ROLE.get(stage_kind(stage) or ""), resolved)
+    config = bound_config(stage, _model_role(stage), resolved)
     model = config.get("model") if config else None
     return model if isinstance(model, Mapping) else None
 

@@ -8,7 +8,7 @@ Only audio that nothing but tokenizers and labels of the runtime changes is judg
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.fields import preprocessor_of, split_entries
+from espnet3_compiler.checks.data.fields import preprocessor_of, split_entries, texts_of
 from espnet3_compiler.checks.data.sample_fields import keeps_field
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES, whole_number
@@ -19,7 +19,7 @@ from espnet3_compiler.manifest.values import mapping_entries
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, certain_configs
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, is_null, node_at
+from espnet3_compiler.syntax.tree import Mapping, Scalar, is_null, node_at
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -63,7 +63,7 @@ def _check_split(
         return
     custom = written_entry(block, "loader") or written_entry(block, "sampler")
     kind, limit = batches.get("type"), written_entry(batches, "batch_bins")
-    field = _field_of(batches.get("length_key"))
+    field = next((str(one.value) for one in texts_of(batches.get("length_key"))), "")
     rate, most = whole_number(rates.get(field)), whole_number(limit.value) if limit else None
     sized = isinstance(kind, Scalar) and kind.value in SIZED_BATCHES and not custom
     if not (sized and limit and rate and most and most < rate):
@@ -80,9 +80,3 @@ def _check_split(
             related=(Label(use_location(rates[field]), "the sample rate"),),
             advice=(f"write batch_bins in samples: {most} s are {most * rate}",),
         )
-
-
-def _field_of(node: Node | None) -> str:
-    """Return the field whose length counts, the first of several."""
-    first = node.items[0] if isinstance(node, Sequence) and node.items else node
-    return str(first.value) if isinstance(first, Scalar) else ""

@@ -22,9 +22,10 @@ from espnet3_compiler.checks.data.streams import is_stream_entry
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries, is_available
+from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
@@ -45,7 +46,7 @@ _OF_BLOCK = {
     "labels": "the labels are read from",
     "tokens": "the tokens are read from",
 }
-_SIZED = ("numel", "length", "chunk")
+_SIZED = (*SIZED_BATCHES, "chunk")
 _BY_LENGTH = "batches are made by the length of a field"
 _OWN = ("utt_id", "sample_rate")
 """Fields that the runtime reads itself."""
@@ -160,7 +161,7 @@ def _check_text_field(
     if any(written_entry(block, key) for key in ("train_file", "text_builder")):
         return
     entries = split_entries(recipe, config, "train")
-    for node in (*_texts_of(block.get("field")), *_texts_of(block.get("text"))):
+    for node in (*texts_of(block.get("field")), *texts_of(block.get("text"))):
         known = _fields_beside(node, fields_before(entries), entries, recipe, resolved)
         yield from _unknown_fields(node, known, f"{_OF_BLOCK[name]} a field")
 
@@ -200,7 +201,7 @@ def _check_batches(
         if kind.value == "category" and not any(_may_have(data, "categories") for data in entries):
             what = "batches are balanced by a field"
             raw = fields_before(entries, transformed=False)
-            for name in _texts_of(batches.get("category_key")):
+            for name in texts_of(batches.get("category_key")):
                 known = _fields_beside(name, raw, entries, recipe, resolved)
                 yield from _unknown_fields(name, known, what)
 
@@ -252,7 +253,7 @@ def _check_lengths(
 
 def _unknown_fields(node: Node | None, fields: Fields | None, what: str) -> Iterator[Diagnostic]:
     """Yield a finding for each written field that items do not have."""
-    for name in _texts_of(node) if fields else ():
+    for name in texts_of(node) if fields else ():
         if fields and name.value not in fields and is_written(name):
             yield _unknown_field(name, fields, what)
 
@@ -279,8 +280,7 @@ def _collects_lengths(stage: StageDecl, recipe: Recipe) -> bool:
     for other in recipe.stages:
         if other is stage:
             return False
-        kind = str(other.run.value) if other.run else None
-        if kind == "collect_stats" or (kind is not None and kind in recipe.system.own):
+        if stage_kind(other) in ("collect_stats", *recipe.system.own):
             return True
     return False
 
@@ -310,12 +310,13 @@ def _check_inference(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> It
             yield _unknown_field(entry.key, before, "the contract declares an input")
     after = fields_after(config, "test", before, recipe)
     names = {entry.name for entry in declared}
-    for node in _texts_of(config.get("input_key")):
+    for node in texts_of(config.get("input_key")):
         if after and node.value not in after and node.value not in names:
             yield _unknown_field(node, after, "the model is called with a field")
 
 
-def _texts_of(node: Node | None) -> list[Scalar]:
+def texts_of(node: Node | None) -> list[Scalar]:
+    """Return the texts of a list, or a text that stands alone."""
     items = node.items if isinstance(node, Sequence) else (node,)
     return [one for one in items if isinstance(one, Scalar) and isinstance(one.value, str)]
 

@@ -29,7 +29,7 @@ from espnet3_compiler.checks.targets.nodes import (
 )
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
-from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stages_of_kind
 from espnet3_compiler.signature.classes import is_module_class
 from espnet3_compiler.signature.library import Library
@@ -138,14 +138,14 @@ def _batch_users(recipe: Recipe, resolved: Resolved) -> Iterator[_MappingUser]:
             classes = recipe_classes(recipe.library, model) if model else None
             members = {name for one in classes or () for name in one.summary.members}
             plain = classes is not None and members.isdisjoint(_OTHER_BATCHES)
-            if config and path and plain and _gives_batches(stage, config, split, recipe):
+            if config and path and plain and _gives_batches(config, split, recipe):
                 fields = _batch_fields(recipe, config, split)
                 yield from _follow(recipe.library, path, (method, 0), "batch", fields)
 
 
-def _gives_batches(stage: StageDecl, config: Mapping, split: str, recipe: Recipe) -> bool:
+def _gives_batches(config: Mapping, split: str, recipe: Recipe) -> bool:
     """Return whether the batches of a step are those of ``dataset``."""
-    other = config.get("datamodule" if stage.run and split != "test" else "runner")
+    other = config.get("runner" if split == "test" else "datamodule")
     return is_null(other) and bool(split_entries(recipe, config, split))
 
 

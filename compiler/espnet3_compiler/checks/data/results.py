@@ -29,7 +29,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.signature.flow import FunctionNode, own_returns
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_returns
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.provenance import use_location
@@ -183,10 +183,12 @@ def _is_wrong(value: ast.expr | None, wanted: str) -> bool:
 
 def _annotated_texts(node: FunctionNode) -> str:
     """Return what a function gives where its annotation says texts and it makes no mapping."""
-    makers = [item for item in ast.walk(node) if isinstance(item, ast.Dict | ast.DictComp)]
-    calls = [item for item in ast.walk(node) if isinstance(item, ast.Name) and item.id == "dict"]
-    known = node.returns is not None and not makers and not calls
-    return _TEXTS.get(ast.unparse(node.returns), "") if known and node.returns else ""
+    makes_mapping = any(
+        isinstance(item, ast.Dict | ast.DictComp)
+        or (isinstance(item, ast.Name) and item.id == "dict")
+        for item in all_nodes(node)
+    )
+    return _TEXTS.get(ast.unparse(node.returns), "") if node.returns and not makes_mapping else ""
 
 
 def _is_plain_value(value: ast.expr) -> bool:

@@ -31,10 +31,12 @@ _CONSTANT = r"^(?:RATE|SAMPLE_RATE|SAMPLING_RATE|SR|FS)(?:: int)? *= *([1-9][0-9
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R816."""
     packages = {str(name.value).partition(".")[0] for _, name in data_modules(recipe, resolved)}
-    parts: dict[bool, list[RecipeModule]] = {True: [], False: []}
+    of_data: list[RecipeModule] = []
+    others: list[RecipeModule] = []
     for module in recipe_modules(recipe, resolved):
-        parts[module.location.name.partition(".")[0] in packages].append(module)
-    if not recipe.complete or any_mentions(parts[False], _RESAMPLING):
+        is_of_data = module.location.name.partition(".")[0] in packages
+        (of_data if is_of_data else others).append(module)
+    if not recipe.complete or any_mentions(others, _RESAMPLING):
         return  # what data sets resample is not the audio that a contract takes
     found = []
     for stage in stages_of_kind("infer", recipe):
@@ -43,7 +45,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         model = model_of(stage, resolved)
         if declared is None or model is None:
             continue
-        known = _rate_of_model(model) or _rate_of_data(parts, declared)
+        known = _rate_of_model(model) or _rate_of_data(of_data, others, declared)
         if known and known[0] != declared.value:
             found.append(_finding(declared, *known))
     yield from first_per_location(found)
@@ -73,22 +75,22 @@ def _hertz(node: Scalar) -> int | None:
 
 
 def _rate_of_data(
-    parts: dict[bool, list[RecipeModule]], declared: Scalar
+    of_data: list[RecipeModule], others: list[RecipeModule], declared: Scalar
 ) -> tuple[int, Span, str] | None:
     """Return the rate that the module of the data keeps, unless code has the declared one, too.
 
     Args:
-        parts: The modules of the recipe: of its data, and others.
+        of_data: The modules of the data.
+        others: The other modules of the recipe.
         declared: The sample rate of the contract.
     """
     number = int(str(declared.value))
     words = (str(number).encode(), f"{number:_}".encode())
-    every = (*parts[True], *parts[False])
-    if any_mentions(every, words) or any_mentions(parts[True], _RESAMPLING):
+    if any_mentions((*of_data, *others), words) or any_mentions(of_data, _RESAMPLING):
         return None
     found = [
         (int(match[1].replace("_", "")), _span_of(module, match), "the data")
-        for module in parts[True]
+        for module in of_data
         for match in re.finditer(_CONSTANT, module.file.source.text, re.MULTILINE)
     ]
     return found[0] if len({rate for rate, _, _ in found}) == 1 else None

@@ -16,11 +16,11 @@ from espnet3_compiler.checks.targets.datasets import (
     is_available,
 )
 from espnet3_compiler.checks.training.monitors import scheduler_blocks
-from espnet3_compiler.checks.training.no_effect import whole_number
+from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES, whole_number
 from espnet3_compiler.checks.training.schedules import wants_steps
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
+from espnet3_compiler.manifest.stage_kinds import sample_readers, stage_kind, stages_of_kind
 from espnet3_compiler.signature import definitions, resolve_name
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
@@ -33,13 +33,8 @@ _BASES = (
     *("torch.utils.data.IterableDataset", "torch.utils.data.dataset.IterableDataset"),
     *("torch.utils.data.IterDataPipe", "datasets.IterableDataset", "webdataset.WebDataset"),
 )
-_BY_NUMBER = (
-    *("collect_stats", "train_tokenizer", "prepare_labels", "prepare_tokens"),
-    *("cluster", "infer"),
-)
-"""Kinds of stages that read items by their number."""
 _IN_ORDER = "gives its samples one after another"
-_SORTS = ("sorted", "numel", "length", "chunk")
+_SORTS = ("sorted", *SIZED_BATCHES, "chunk")
 _SHARES = {
     "train": ("limit_train_batches", "overfit_batches", "val_check_interval"),
     "valid": ("limit_val_batches",),
@@ -62,7 +57,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 found += _check_shares(config, split, label)
                 found += _check_schedules(config, label, recipe) if split == "train" else ()
     for stage in recipe.stages:
-        if stage_kind(stage) in _BY_NUMBER:
+        if stage_kind(stage) in sample_readers().keys() - {"train"}:  # those by number
             found += _check_stage(stage, recipe, resolved)
     yield from first_per_location(found)
 

@@ -19,7 +19,7 @@ from espnet3_compiler.checks.targets.nodes import find_targets
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.values import text_of
+from espnet3_compiler.manifest.values import number_of, text_of
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar
 from espnet3_schemas import TARGET
@@ -66,8 +66,7 @@ def _number(entry: Entry) -> float | None:
     node = entry.value
     if not isinstance(node, Scalar) or is_unresolved(node) or not is_written(node):
         return None
-    value = node.value
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return number_of(node)
 
 
 def _check_default(entry: Entry, value: float, body: FunctionBody) -> Iterator[Diagnostic]:

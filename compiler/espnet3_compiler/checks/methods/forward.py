@@ -26,6 +26,7 @@ from espnet3_compiler.checks.data.sample_fields import Fields
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.methods.runners import COLLATE
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
+from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
@@ -178,8 +179,7 @@ def _check_validation(
 
 def _validates(config: Mapping, recipe: Recipe) -> bool:
     """Return whether a training validates on plain data sets of the kind that it trains on."""
-    limit = node_at(config, ("trainer", "limit_val_batches"))
-    off = isinstance(limit, Scalar) and limit.value == 0
+    off = is_zero(node_at(config, ("trainer", "limit_val_batches")))
     train, valid = (split_entries(recipe, config, split) for split in ("train", "valid"))
     plain = all(is_null(one.node.get("transform")) for one in valid)
     loader = node_at(config, ("dataloader", "valid"))

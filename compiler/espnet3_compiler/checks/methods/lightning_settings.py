@@ -14,7 +14,7 @@ from espnet3_compiler.checks.data.bodies import class_of, method_body
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.stage_kinds import sample_readers, stages_of_kind
 from espnet3_compiler.signature.classes import lightning_package
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
@@ -41,10 +41,6 @@ _OWNED = {
 _OWNED_BY_MANUAL = ("gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
 """Keys of the trainer that Lightning refuses beside manual optimization."""
 
-_READS_SETS = (
-    *("collect_stats", "train_tokenizer", "prepare_labels", "prepare_tokens"),
-    "cluster",
-)
 _STEPS = ("training_step", "configure_optimizers")
 _OTHER_NAME = "pytorch_lightning"
 
@@ -66,8 +62,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _check_other_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Report stages that read data sets where a data module takes their place."""
-    for kind in _READS_SETS:
-        for stage in stages_of_kind(kind, recipe):
+    for kind, role in sample_readers().items():
+        for stage in stages_of_kind(kind, recipe) if role == "training" and kind != "train" else ():
             config = certain_config(stage, "training", resolved)
             entry = written_entry(config, "datamodule") if config else None
             if entry and isinstance(entry.value, Mapping) and not has_own_text(stage, resolved):

@@ -14,24 +14,20 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.template import has_reference
 from espnet3_compiler.filesystem import find, is_file, path_exists
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import stage_kind
+from espnet3_compiler.manifest.stage_kinds import sample_readers, stage_kind
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.resolve_name import find_definition
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.syntax.tree import walk_scalars
 
-_READERS = (
-    *("train_tokenizer", "prepare_labels", "prepare_tokens"),
-    *("collect_stats", "cluster", "train", "infer"),
-)
 _MAKER = re.compile(rb"\bcreate_dataset\b")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R708 at the first stage that would read the data."""
     kinds = [stage_kind(stage) for stage in recipe.stages]
-    readers = [stage for stage in recipe.stages if stage_kind(stage) in _READERS]
+    readers = [stage for stage in recipe.stages if stage_kind(stage) in sample_readers()]
     if not readers or not recipe.complete or recipe.system.own or "create_dataset" in kinds:
         return
     folder = resolved.globals.get("data_dir", "data")

@@ -37,14 +37,8 @@ _WEIGHT_SUFFIXES = (".ckpt", ".pth", ".pt", ".safetensors")
 _KEPT_CHECKPOINTS = re.compile(r"(?:epoch|averaged_).*")
 """The file names of checkpoints that training keeps beside its outputs."""
 
-_PLAIN_KINDS = (
-    *("create_dataset", "train_tokenizer", "prepare_labels", "prepare_tokens"),
-    *("collect_stats", "cluster", "train", "measure"),
-)
-"""Kinds in whose directories are the outputs and few other files."""
-
 _OTHER_FILES = re.compile(rf"{_KEPT_CHECKPOINTS.pattern}|.*_stats\.npz|.*\.log")
-"""Those other files: of a Dataset's own features each has its statistics."""
+"""Files beside the outputs of a stage: of a Dataset's own features each has its statistics."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -182,7 +176,7 @@ def _check_path(
     stages = {str(stage.name.value): stage for stage in earlier}
     index = len(exp_dir.parts)
     near = directory if directory in stages else closest_match(directory, stages)
-    if near is None or not rest or stage_kind(stages[near]) not in _PLAIN_KINDS:
+    if near is None or not rest or stages[near].call:
         return
     outputs = list((outputs_of(stages[near], recipe) or {}).values())
     file = "/".join(rest)

@@ -16,7 +16,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
-from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.flow import all_nodes, dotted_name
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -106,7 +106,8 @@ def _has_parameters(value: ast.expr) -> bool:
 def _is_left_alone(name: str, body: FunctionBody) -> bool:
     """Return whether code sets an attribute once, sets none of its own, and passes it to none."""
     text = body.file.text.text
-    given = (call.args for call in ast.walk(body.node) if isinstance(call, ast.Call))
-    passed = {one.attr for args in given for one in args if isinstance(one, ast.Attribute)}
+    calls = [call for call in all_nodes(body.node) if isinstance(call, ast.Call)]
+    given = [one for call in calls for one in (*call.args, *(word.value for word in call.keywords))]
+    passed = {one.attr for one in given if isinstance(one, ast.Attribute)}
     stored = re.findall(rf"\.{name}(?:\.[\w.]+)?\s*(?::[^=\n]+)?=(?!=)", text)
     return len(stored) == 1 and name not in passed

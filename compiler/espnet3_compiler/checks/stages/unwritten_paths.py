@@ -17,8 +17,9 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.expressions.template import has_reference, is_unresolved
 from espnet3_compiler.filesystem import path_exists
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import stage_kind
+from espnet3_compiler.manifest.stage_kinds import sample_readers, stage_kind
 from espnet3_compiler.stage_graph.stage_inputs import (
+    builds_model,
     call_outputs,
     leaves_read_by,
     outputs_of,
@@ -27,7 +28,6 @@ from espnet3_compiler.syntax.provenance import is_fixable
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Scalar, walk_scalars
 
-_READERS = ("collect_stats", "cluster", "train", "infer")
 _NOT_READ = ("checkpoint", "init_from", "trainer", "fit", "parallel", "output_artifacts")
 """Keys of files that are judged elsewhere, or that are written."""
 
@@ -39,7 +39,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     exp_dir = resolved.globals.get("exp_dir", "exp")
     if not recipe.complete or recipe.system.own or has_reference(exp_dir):
         return
-    readers = [one for one in recipe.stages if stage_kind(one) in _READERS]
+    readers = [
+        one for one in recipe.stages if stage_kind(one) in sample_readers() and builds_model(one)
+    ]
     called = _called_paths(recipe, resolved)
     yield from first_per_location(
         _finding(node, _producer_of(PurePosixPath(str(node.value)), recipe))

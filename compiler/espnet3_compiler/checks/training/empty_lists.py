@@ -14,21 +14,17 @@ from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
+from espnet3_compiler.manifest.stage_kinds import is_custom_kind, sample_readers, stage_kind
 from espnet3_compiler.stage_graph.lightning_models import lacks_method, lightning_model
 from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
 from espnet3_compiler.syntax.tree import Mapping, Node, Sequence, node_at
 
 _REQUIRED_LISTS = {
-    "train_tokenizer": ("training", ("dataset", "train"), "a training set or tokenizer.train_file"),
-    "prepare_labels": ("training", ("dataset", "train"), "a training set"),
-    "prepare_tokens": ("training", ("dataset", "train"), "a training set"),
-    "cluster": ("training", ("dataset", "train"), "a training set"),
-    "train": ("training", ("dataset", "train"), "a training set"),
-    "infer": ("inference", ("dataset", "test"), "a test set"),
-    "measure": ("metrics", ("metrics",), "a metric"),
+    "training": (("dataset", "train"), "a training set"),
+    "inference": (("dataset", "test"), "a test set"),
+    "metrics": (("metrics",), "a metric"),
 }
-"""By stage kind: the role, the list in its config, and what an item of it is."""
+"""By role: the list in a config, and what an item of it is."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -41,9 +37,11 @@ def _check_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     reported = set()
     for stage in recipe.stages:
         kind = stage_kind(stage) or ""
-        if kind not in _REQUIRED_LISTS or is_custom_kind(stage, recipe):
-            continue
-        role, path, item = _REQUIRED_LISTS[kind]
+        role = "metrics" if kind == "measure" else sample_readers().get(kind)
+        if role is None or kind == "collect_stats" or is_custom_kind(stage, recipe):
+            continue  # what lacks for collect_stats also lacks for the training behind it
+        path, item = _REQUIRED_LISTS[role]
+        item += " or tokenizer.train_file" if kind == "train_tokenizer" else ""
         name = next((binding.config for binding in stage.configs if binding.role == role), "")
         config = resolved.configs.get(name)
         if config is None or not resolved.is_certain(name) or roles[name] != role:

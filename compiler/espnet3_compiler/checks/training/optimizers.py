@@ -13,6 +13,7 @@ from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.values import number_of
 from espnet3_compiler.stage_graph.lightning_models import lightning_model
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.placeholder import has_certain_keys
@@ -22,7 +23,7 @@ from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, is_nul
 from espnet3_schemas import TARGET
 
 _OPTIMIZERS = "torch.optim."
-_SCHEDULERS = "torch.optim.lr_scheduler."
+SCHEDULERS = "torch.optim.lr_scheduler."
 
 
 class _Limits(NamedTuple):
@@ -91,7 +92,7 @@ def _check_config(config: Mapping) -> Iterator[Diagnostic]:
         yield from _check_numbers(node, _OPTIMIZERS, _RATES)
         yield from _check_nesterov(node)
     for node in (config.get("scheduler"), *(node_at(one, ("scheduler",)) for one in plans)):
-        yield from _check_numbers(node, _SCHEDULERS, _STEPS)
+        yield from _check_numbers(node, SCHEDULERS, _STEPS)
     if isinstance(named, Mapping) and has_certain_keys(named):
         yield from _check_parts(named)
         if isinstance(schedules, Mapping):
@@ -139,10 +140,8 @@ def _check_nesterov(node: Node | None) -> Iterator[Diagnostic]:
 
 
 def _check_number(name: str, node: Scalar, limits: _Limits) -> Iterator[Diagnostic]:
-    value = node.value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return
-    if not limits.least <= value <= limits.most:  # as of nan
+    value = number_of(node)
+    if value is not None and not limits.least <= value <= limits.most:  # as of nan
         yield value_finding(
             "R605",
             f'"{name}" is {value}, and must be {limits.words}',

@@ -11,6 +11,7 @@ from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.values import number_of
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, children
 from espnet3_schemas import TARGET
@@ -43,11 +44,10 @@ def _check_node(node: Node) -> Iterator[Diagnostic]:
 def _check_range(entry: Entry) -> Iterator[Diagnostic]:
     """Report an argument that is certainly a probability and no number from 0 to 1."""
     node = entry.value
-    value = node.value if isinstance(node, Scalar) and not is_unresolved(node) else None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not _CERTAIN.fullmatch(entry.name) or 0 <= float(value or 0) <= 1:
+    value = None if isinstance(node, Scalar) and is_unresolved(node) else number_of(node)
+    if value is None or not _CERTAIN.fullmatch(entry.name) or 0 <= value <= 1:
         return
-    share = float(value or 0) / _PERCENT
+    share = value / _PERCENT
     meant = f"did you mean {share:g}?" if 0 < share <= 1 else "write a number from 0 to 1"
     message = f"{entry.name} is a probability, not {value}"
     yield value_finding("R605", message, node, "not between 0 and 1", advice=(meant,))

@@ -15,8 +15,10 @@ from espnet3_compiler.checks.training.no_effect import (
     idle_settings,
     whole_number,
 )
+from espnet3_compiler.checks.training.optimizers import SCHEDULERS
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.values import number_of, text_of
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.result import Signature
@@ -32,7 +34,6 @@ _RATES = {"OneCycleLR": ("max_lr",), "CyclicLR": ("base_lr", "max_lr")}
 """Schedulers that overwrite the rate of the optimizer, and the arguments that decide it."""
 
 _DIVISOR = 25.0  # of OneCycleLR: what max_lr is divided by at the beginning
-_SCHEDULERS = "torch.optim.lr_scheduler."
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -53,7 +54,7 @@ def _check_one_cycle(config: Mapping) -> Iterator[Diagnostic]:
     if not isinstance(node, Mapping) or not isinstance(interval, Scalar):
         return
     target = node.get(TARGET)
-    one_cycle = isinstance(target, Scalar) and target.value == "torch.optim.lr_scheduler.OneCycleLR"
+    one_cycle = text_of(target) == f"{SCHEDULERS}OneCycleLR"
     if interval.value != "epoch" or not target or not one_cycle:
         return
     if not any(node.entry(name) for name in (_STEPS, "epochs", "_args_")):
@@ -80,25 +81,20 @@ def _judge_rates(config: Mapping) -> Iterator[JudgedSetting]:
 def _judge_rate(optimizer: Node | None, scheduler: Node | None) -> Iterator[JudgedSetting]:
     """Judge the rate of an optimizer, which is none of those that its scheduler names."""
     given = written_entry(optimizer, "lr") if isinstance(optimizer, Mapping) else None
-    rate = _number(given.value) if given else None
+    rate = number_of(given.value) if given else None
     if given is None or rate is None:
         return
     target = scheduler.get(TARGET) if isinstance(scheduler, Mapping) else None
-    name = str(target.value).removeprefix(_SCHEDULERS) if isinstance(target, Scalar) else ""
+    name = text_of(target).removeprefix(SCHEDULERS)
     if not isinstance(scheduler, Mapping) or name not in _RATES:
         yield given, None
         return
     entries = [entry for key in _RATES[name] if (entry := scheduler.entry(key))]
-    rates = [_number(entry.value) for entry in entries]
-    starts = [most / (_number(scheduler.get("div_factor")) or _DIVISOR) for most in rates if most]
+    rates = [number_of(entry.value) for entry in entries]
+    starts = [most / (number_of(scheduler.get("div_factor")) or _DIVISOR) for most in rates if most]
     known = entries and None not in rates
     idle = known and not any(isclose(rate, one) for one in (*filter(None, rates), *starts))
     yield given, _idle_rate(given, name, entries) if idle else None
-
-
-def _number(node: Node | None) -> float | None:
-    value = node.value if isinstance(node, Scalar) else None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _idle_rate(given: Entry, scheduler: str, entries: list[Entry]) -> Diagnostic:

@@ -161,6 +161,7 @@ def test_everything_is_frozen(check, selectors, body, base, found):
         ("self.norm = nn.LayerNorm(8, elementwise_affine=False)", "", False),
         ("self.norm = nn.LayerNorm(8); self.norm.requires_grad_(False)", "", False),
         ("self.norm = nn.LayerNorm(8); keep(self.norm)", "", False),
+        ("self.norm = nn.LayerNorm(8); keep(part=self.norm)", "", False),
         ("if encoder: self.norm = nn.LayerNorm(8)", "", False),
         ("self.norm = nn.ReLU()", "", False),
     ],
