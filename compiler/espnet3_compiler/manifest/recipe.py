@@ -115,7 +115,7 @@ class System(NamedTuple):
         roles: The roles that declarations name.
         stages: The kinds that run where a manifest lists no stages.
         files: What declares it: absolute paths, and what a build calls those in packages.
-        uncallable: Its methods that a stage cannot run: they take no ``context``; with their place.
+        uncallable: Its methods that a stage cannot run: they take no ``context``; their places.
     """
 
     name: Scalar
@@ -129,7 +129,7 @@ class System(NamedTuple):
     roles: MappingABC[str, ConfigRole] = MappingProxyType({})
     stages: tuple[Scalar, ...] = ()
     files: MappingABC[FilePath, str | None] = MappingProxyType({})
-    uncallable: tuple[tuple[str, Span], ...] = ()
+    uncallable: MappingABC[str, Span] = MappingProxyType({})
 
     def has_role(self, role: str) -> bool:
         """Return whether configs in a role are more than free-form ones."""

@@ -122,8 +122,10 @@ def _declared_system(
 ) -> tuple[System, tuple[Diagnostic, ...]]:
     """Return the System of a class with what declarations say, and what is wrong with these."""
     shipped = {kind: spec for kind, spec in systems()["kinds"].items() if kind not in runs.renewed}
-    system = System(name, path, runs.kinds, shipped, runs.own, runs.varied, runs.renewed)
-    system = system._replace(uncallable=runs.uncallable)
+    system = System(
+        *(name, path, runs.kinds, shipped, runs.own, runs.varied, runs.renewed),
+        uncallable=runs.uncallable,
+    )
     found = list(runs.found)
     for declared in runs.declared:
         roles, more = read_roles(declared, system.roles)
