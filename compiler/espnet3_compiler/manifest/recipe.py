@@ -111,7 +111,6 @@ class System(NamedTuple):
             they read what it reads, and more.
         renewed: Declared kinds that have the name of one of another System that ships, and
             nothing of it.
-        declared: The kinds that a declaration adds or varies.
         roles: The roles that declarations name.
         stages: The kinds that run where a manifest lists no stages.
         files: What declares it: absolute paths, and what a build calls those in packages.
@@ -125,7 +124,6 @@ class System(NamedTuple):
     own: tuple[str, ...] = ()
     varied: frozenset[str] = frozenset()
     renewed: frozenset[str] = frozenset()
-    declared: frozenset[str] = frozenset()
     roles: MappingABC[str, ConfigRole] = MappingProxyType({})
     stages: tuple[Scalar, ...] = ()
     files: MappingABC[FilePath, str | None] = MappingProxyType({})

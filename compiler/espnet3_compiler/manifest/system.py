@@ -20,7 +20,6 @@ from espnet3_compiler.manifest.system_declaration import (
     check_kinds,
     check_reads,
     declared_files,
-    declared_kinds,
     declared_stages,
     read_roles,
     vary_declared,
@@ -131,7 +130,6 @@ def _declared_system(
         roles, more = read_roles(declared, system.roles)
         system = system._replace(
             specs=vary_declared(system.specs, declared),
-            declared=system.declared | {str(kind.value) for kind in declared_kinds(declared)},
             roles=roles,
             stages=declared_stages(declared, runs.kinds) or system.stages,
             files={**system.files, **declared_files(declared)},
