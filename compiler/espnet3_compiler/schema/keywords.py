@@ -4,10 +4,10 @@ A ``${…}``, a node that could not be read and a schema's own default become ma
 keyword lets through. Keywords that ask for a whole value wait until all of it is known.
 """
 
-import math
 import operator
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import permutations
 from typing import Any
 
@@ -161,7 +161,7 @@ def _known_check(keyword: str) -> Callable[..., _Errors]:
 
 
 def _check_multiple(validator: Any, unit: float, value: Any, schema: Schema) -> _Errors:
-    if not isinstance(value, float) or math.isfinite(value):
+    with suppress(OverflowError, ValueError):  # not finite, or too large for a float
         yield from _STANDARD["multipleOf"](validator, unit, value, schema)
 
 

@@ -32,6 +32,7 @@ FITS = [
     ({"patternProperties": {"^w_": {}}, "additionalProperties": False}, "{w_1: 2}"),
     ({"propertyNames": {"pattern": "^w_"}}, "{w_1: 2}"),
     ({"multipleOf": 0.5}, ".nan"),
+    ({"multipleOf": 0.5}, "9" * 400),
     (True, "3"),
 ]
 
