@@ -109,8 +109,7 @@ class System(NamedTuple):
             and write is unknown.
         varied: Those of them that run the method of the base class with the same context as well:
             they read what it reads, and more.
-        renewed: Declared kinds that have the name of one of another System that ships, and
-            nothing of it.
+        renewed: Kinds that have the name of one of another System that ships, and nothing of it.
         roles: The roles that declarations name.
         stages: The kinds that run where a manifest lists no stages.
         files: What declares it: absolute paths, and what a build calls those in packages.

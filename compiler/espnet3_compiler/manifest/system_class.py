@@ -43,7 +43,7 @@ class ClassKinds(NamedTuple):
         kinds: All of them.
         own: Those that a class outside of the runtime defines and no declaration describes.
         varied: Those of them that run the method of the base class with the same context too.
-        renewed: Those that a declaration describes, and that only another System has that ships.
+        renewed: Those that it defines or declares, and that only another System has that ships.
         declared: The declarations of the class and its bases, the farthest base first.
         found: What is wrong with the keys of these.
         uncallable: Public methods that take no ``context``, and are no kinds for it; their place.
@@ -100,7 +100,7 @@ def class_kinds(library: Library, found: ClassFound, depth: int) -> ClassKinds |
         tuple(kinds | dict.fromkeys(own)),
         tuple(kind for kind in above | dict.fromkeys(own) if kind not in described),
         frozenset(still - described),
-        frozenset(described & others).union(*(runs.renewed for runs in bases)),
+        frozenset(described.union(own) & others).union(*(runs.renewed for runs in bases)),
         (*earlier, *((declared,) if declared else ())),
         tuple(dict.fromkeys([*(one for runs in bases for one in runs.found), *wrong])),
         {
