@@ -16,7 +16,7 @@ from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.tree import Mapping as Tree
 from espnet3_compiler.syntax.tree import to_python
 from espnet3_schemas import systems
-from espnet3_schemas.build_records import Output
+from espnet3_schemas.build_records import UNKNOWN_KIND, Output
 from espnet3_schemas.late_values import StageOutput
 
 
@@ -67,10 +67,11 @@ def make_plan(
     )
 
 
-def _declared_kinds(system: System) -> dict[str, dict[str, Any]]:
-    """Return the kinds that declarations add or vary: those of Systems that ship are known."""
+def _declared_kinds(system: System) -> dict[str, Mapping[str, Any]]:
+    """Return the kinds that are not as Systems that ship have them."""
     shipped = systems()["kinds"]
-    return {kind: spec for kind, spec in sorted(system.specs.items()) if spec != shipped.get(kind)}
+    kinds = {**dict.fromkeys(system.renewed, UNKNOWN_KIND), **system.specs}
+    return {kind: spec for kind, spec in sorted(kinds.items()) if spec != shipped.get(kind)}
 
 
 def manifest_path(recipe: Recipe) -> Path:
