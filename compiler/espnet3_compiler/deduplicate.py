@@ -258,10 +258,12 @@ def _merge_exclusions(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         if other is None:
             merged.append(finding)
             continue
-        shared = min(keys & _excluded_keys(other))
-        labels = [Label(key, "this, too") for key in keys - _excluded_keys(other)]
+        known = {label.span for label in (other.primary, *other.related)}
+        if keys <= known:  # another config inherits them, too
+            continue
+        (shared,), (more,) = keys & known, keys - known
         advice = f"keep {shared.text}, or remove it and keep the others"
-        related = (*other.related, *labels)
+        related = (*other.related, Label(more, "this, too"))
         merged[merged.index(other)] = other._replace(related=related, help=(advice,))
     return tuple(merged)
 
@@ -286,13 +288,12 @@ def _with_given_paths(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...
         for f in findings
         if f.code == "R513" and ", but " in f.message
     }
-
-    def advise(finding: Diagnostic) -> Diagnostic:
-        path = given.get(span_key(finding.primary.span)) if finding.code == "R413" else None
-        advice = (f"write {path}, which the call is given",)
-        return finding._replace(help=advice) if path else finding
-
-    return tuple(map(advise, findings))
+    return tuple(
+        f._replace(help=(f"write {given[place]}, which the call is given",))
+        if f.code == "R413" and (place := span_key(f.primary.span)) in given
+        else f
+        for f in findings
+    )
 
 
 def _are_exchanged(first: Diagnostic, second: Diagnostic) -> bool:

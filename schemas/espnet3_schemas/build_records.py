@@ -14,7 +14,8 @@ SCHEMA_VERSION = 2
 IN_PACKAGE = "package:"
 """Begins the name of a source that an installed package holds."""
 
-_UNKNOWN_KIND: Mapping[str, Any] = {"roles": {}, "model": "optional", "needs_torch": True}
+UNKNOWN_KIND: Mapping[str, Any] = {"roles": {}, "model": "optional", "needs_torch": True}
+"""A kind of which nothing is declared."""
 
 
 def source_path(name: str, recipe: Path) -> Path:
@@ -82,5 +83,5 @@ class Stage:
         """What the kind reads and makes; a default for one that no System declares."""
         if self.kind is not None:
             return self.kind
-        facts: Mapping[str, Any] = systems()["kinds"].get(self.run, _UNKNOWN_KIND)
+        facts: Mapping[str, Any] = systems()["kinds"].get(self.run, UNKNOWN_KIND)
         return facts

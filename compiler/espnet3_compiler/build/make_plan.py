@@ -3,18 +3,20 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from espnet3_compiler.build.lock import relative_path, sha256
 from espnet3_compiler.build.plan import ConfigPlan, ModelPlan, Plan, SourceFile, StagePlan
 from espnet3_compiler.build.python_text import class_name
 from espnet3_compiler.manifest.lower import GLOBALS
-from espnet3_compiler.manifest.recipe import Composed, Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.recipe import Composed, Recipe, Resolved, StageDecl, System
 from espnet3_compiler.schema.key_order import in_schema_order
 from espnet3_compiler.stage_graph.graph import StageEdge, stage_edges
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.tree import Mapping as Tree
 from espnet3_compiler.syntax.tree import to_python
-from espnet3_schemas.build_records import Output
+from espnet3_schemas import systems
+from espnet3_schemas.build_records import UNKNOWN_KIND, Output
 from espnet3_schemas.late_values import StageOutput
 
 
@@ -54,7 +56,7 @@ def make_plan(
         globals={name: resolved.globals[name] for name in GLOBALS},
         configs=tuple(_plan_config(composed[name], recipe, resolved) for name in resolved.configs),
         models=tuple(ModelPlan(name, to_python(node)) for name, node in resolved.models.items()),
-        kinds={kind: recipe.system.specs[kind] for kind in sorted(recipe.system.declared)},
+        kinds=_declared_kinds(recipe.system),
         stages=tuple(
             _plan_stage(stage, recipe, resolved, graph.get(name, ()), position)
             for name, stage in zip(position, recipe.stages, strict=True)
@@ -63,6 +65,13 @@ def make_plan(
         sets=tuple(sets),
         environment=resolved.environment,
     )
+
+
+def _declared_kinds(system: System) -> dict[str, Mapping[str, Any]]:
+    """Return the kinds that are not as Systems that ship have them."""
+    shipped = systems()["kinds"]
+    kinds = {**dict.fromkeys(system.renewed, UNKNOWN_KIND), **system.specs}
+    return {kind: spec for kind, spec in sorted(kinds.items()) if spec != shipped.get(kind)}
 
 
 def manifest_path(recipe: Recipe) -> Path:

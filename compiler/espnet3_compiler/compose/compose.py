@@ -71,15 +71,11 @@ def compose(
     bases = {str(part.extends.value) for part in parts.values() if part.extends}
     known = set(found)
     repaired: _RepairedLayers = {}
-    defaults: dict[str | None, _BaseLayers] = {}
+    defaults = {role: _base_layers(role, recipe.system) for role in {None, *roles.values()}}
     for name in parts:
         chain = inheritance_chain(name, parts, recipe.group_names)
-        role = roles.get(name)
-        if role not in defaults:
-            defaults[role] = _base_layers(role, recipe.system)
-        configs[name], more = _compose_config(
-            name, defaults[role], chain, settings, bases, repaired
-        )
+        base = defaults[roles.get(name)]
+        configs[name], more = _compose_config(name, base, chain, settings, bases, repaired)
         found += [finding for finding in more if finding not in known]
         known.update(more)
     if not recipe.names_complete:  # a base may be the config whose name could not be read

@@ -79,8 +79,8 @@ class GroupNames:
 
     def _numbered_names(self, block: str, name: str) -> list[str] | None:
         """Return the names that rows made of a name and a value of the matrix, if it is theirs."""
-        found = [full for where, full in self._written if where == block]
-        found = [full for full in found if full.startswith(f"{name}_")]
+        rows = (where for where, written in self._written.items() if where[1] == written)
+        found = [full for where, full in rows if where == block and full.startswith(f"{name}_")]
         return found if len(found) > 1 else None
 
     @cached_property

@@ -109,13 +109,11 @@ class System(NamedTuple):
             and write is unknown.
         varied: Those of them that run the method of the base class with the same context as well:
             they read what it reads, and more.
-        renewed: Declared kinds that have the name of one of another System that ships, and
-            nothing of it.
-        declared: The kinds that a declaration adds or varies.
+        renewed: Kinds that have the name of one of another System that ships, and nothing of it.
         roles: The roles that declarations name.
         stages: The kinds that run where a manifest lists no stages.
         files: What declares it: absolute paths, and what a build calls those in packages.
-        uncallable: Its methods that a stage cannot run: they take no ``context``; with their place.
+        uncallable: Its methods that a stage cannot run: they take no ``context``; their places.
     """
 
     name: Scalar
@@ -125,11 +123,10 @@ class System(NamedTuple):
     own: tuple[str, ...] = ()
     varied: frozenset[str] = frozenset()
     renewed: frozenset[str] = frozenset()
-    declared: frozenset[str] = frozenset()
     roles: MappingABC[str, ConfigRole] = MappingProxyType({})
     stages: tuple[Scalar, ...] = ()
     files: MappingABC[FilePath, str | None] = MappingProxyType({})
-    uncallable: tuple[tuple[str, Span], ...] = ()
+    uncallable: MappingABC[str, Span] = MappingProxyType({})
 
     def has_role(self, role: str) -> bool:
         """Return whether configs in a role are more than free-form ones."""

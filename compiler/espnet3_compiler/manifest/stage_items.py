@@ -143,7 +143,7 @@ def _unknown_kind(
     item: StageItem, wrong: Scalar, system: System, kinds: tuple[str, ...], variant: str | None
 ) -> Diagnostic:
     kind = str(wrong.value)
-    if place := dict(system.uncallable).get(kind):
+    if place := system.uncallable.get(kind):
         return _without_context(wrong, place, system)
     message = f'the system "{system.name.value}" has no stage kind "{kind}"'
     label = Label(wrong.span, f"not in ({format_names(kinds, 12)})")

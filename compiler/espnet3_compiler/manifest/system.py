@@ -20,7 +20,6 @@ from espnet3_compiler.manifest.system_declaration import (
     check_kinds,
     check_reads,
     declared_files,
-    declared_kinds,
     declared_stages,
     read_roles,
     vary_declared,
@@ -122,14 +121,15 @@ def _declared_system(
 ) -> tuple[System, tuple[Diagnostic, ...]]:
     """Return the System of a class with what declarations say, and what is wrong with these."""
     shipped = {kind: spec for kind, spec in systems()["kinds"].items() if kind not in runs.renewed}
-    system = System(name, path, runs.kinds, shipped, runs.own, runs.varied, runs.renewed)
-    system = system._replace(uncallable=runs.uncallable)
+    system = System(
+        *(name, path, runs.kinds, shipped, runs.own, runs.varied, runs.renewed),
+        uncallable=runs.uncallable,
+    )
     found = list(runs.found)
     for declared in runs.declared:
         roles, more = read_roles(declared, system.roles)
         system = system._replace(
             specs=vary_declared(system.specs, declared),
-            declared=system.declared | {str(kind.value) for kind in declared_kinds(declared)},
             roles=roles,
             stages=declared_stages(declared, runs.kinds) or system.stages,
             files={**system.files, **declared_files(declared)},

@@ -1,7 +1,8 @@
 """Read the class of a System: the stage kinds that it and its bases run."""
 
 import ast
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -42,7 +43,7 @@ class ClassKinds(NamedTuple):
         kinds: All of them.
         own: Those that a class outside of the runtime defines and no declaration describes.
         varied: Those of them that run the method of the base class with the same context too.
-        renewed: Those that a declaration describes, and that only another System has that ships.
+        renewed: Those that it defines or declares, and that only another System has that ships.
         declared: The declarations of the class and its bases, the farthest base first.
         found: What is wrong with the keys of these.
         uncallable: Public methods that take no ``context``, and are no kinds for it; their place.
@@ -54,7 +55,7 @@ class ClassKinds(NamedTuple):
     renewed: frozenset[str] = frozenset()
     declared: tuple[SystemDeclaration, ...] = ()
     found: tuple[Diagnostic, ...] = ()
-    uncallable: tuple[tuple[str, Span], ...] = ()
+    uncallable: Mapping[str, Span] = MappingProxyType({})
 
 
 ANY_KIND = ClassKinds((WILDCARD,))
@@ -99,13 +100,13 @@ def class_kinds(library: Library, found: ClassFound, depth: int) -> ClassKinds |
         tuple(kinds | dict.fromkeys(own)),
         tuple(kind for kind in above | dict.fromkeys(own) if kind not in described),
         frozenset(still - described),
-        frozenset(described & others).union(*(runs.renewed for runs in bases)),
+        frozenset(described.union(own) & others).union(*(runs.renewed for runs in bases)),
         (*earlier, *((declared,) if declared else ())),
         tuple(dict.fromkeys([*(one for runs in bases for one in runs.found), *wrong])),
-        (
-            *_uncallable_methods(library, found, described),
-            *(one for runs in bases for one in runs.uncallable),
-        ),
+        {
+            **{name: at for runs in reversed(bases) for name, at in runs.uncallable.items()},
+            **dict(_uncallable_methods(library, found)),
+        },
     )
 
 
@@ -132,34 +133,33 @@ def _is_kind(library: Library, found: ClassFound, name: str, described: Containe
         name: The member.
         described: The kinds that its declaration describes.
     """
-    method = own_member(found, name)
-    if name.startswith("_") or not isinstance(method, FunctionFound):
-        return isinstance(method, NotAnalyzable) and name in described
-    function = library.function(found.location, method.pieces[-1])
-    decorators = {item.name for item in function.decorators} if function else set()
-    if function is None or not _NO_METHOD.isdisjoint(decorators):
-        return False
-    places = [item.name for item in function.params if item.kind in _BY_PLACE]
-    return places[1:2] == ["context"] or (bool(decorators) and name in described)
+    method = _public_method(library, found, name)
+    if method is None:
+        return name in described and isinstance(own_member(found, name), NotAnalyzable)
+    decorators = {item.name for item in method.decorators}
+    known = _takes_context(method) or (bool(decorators) and name in described)
+    return known and _NO_METHOD.isdisjoint(decorators)
 
 
-def _uncallable_methods(
-    library: Library, found: ClassFound, described: Container[str]
-) -> Iterator[tuple[str, Span]]:
+def _uncallable_methods(library: Library, found: ClassFound) -> Iterator[tuple[str, Span]]:
     """Yield the public methods of a class that are no kinds, each with its ``def``."""
     file = library.file(found.location)
     for name in found.summary.members if file else ():
-        function = _plain_method(library, found, name)
-        if file and function and not _is_kind(library, found, name, described):
-            yield name, file.span_of(function.line, f"def {name}")
+        method = _public_method(library, found, name)
+        if file and method and not method.decorators and not _takes_context(method):
+            yield name, file.span_of(method.line, f"def {name}")
 
 
-def _plain_method(library: Library, found: ClassFound, name: str) -> FunctionSummary | None:
+def _public_method(library: Library, found: ClassFound, name: str) -> FunctionSummary | None:
     method = own_member(found, name)
     if name.startswith("_") or not isinstance(method, FunctionFound):
         return None
-    function = library.function(found.location, method.pieces[-1])
-    return function if function and not function.decorators else None
+    return library.function(found.location, method.pieces[-1])
+
+
+def _takes_context(method: FunctionSummary) -> bool:
+    places = [item.name for item in method.params if item.kind in _BY_PLACE]
+    return places[1:2] == ["context"]
 
 
 def _calls_base(library: Library, found: ClassFound, name: str) -> bool:

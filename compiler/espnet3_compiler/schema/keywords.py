@@ -4,10 +4,10 @@ A ``${…}``, a node that could not be read and a schema's own default become ma
 keyword lets through. Keywords that ask for a whole value wait until all of it is known.
 """
 
-import math
 import operator
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import permutations
 from typing import Any
 
@@ -143,14 +143,6 @@ def _check_type(validator: Any, types: Any, value: Any, schema: Schema) -> _Erro
         yield from _STANDARD["type"](validator, types, "" if value is ANY_TEXT else value, schema)
 
 
-def _check_properties(validator: Any, known: Schema, value: Any, _schema: Schema) -> _Errors:
-    """Check keys; of the many that a schema fills in itself there is nothing to ask."""
-    if isinstance(value, _ObjectValue):
-        for name, below in value.items():
-            if below is not ANYTHING and name in known:
-                yield from validator.descend(below, known[name], path=name)
-
-
 def _check_enum(_validator: Any, allowed: list[object], value: Any, _schema: Schema) -> _Errors:
     known = value if isinstance(value, _Marker) else _known_value(value)
     if not isinstance(known, _Marker) and not _is_member(known, allowed):
@@ -169,7 +161,7 @@ def _known_check(keyword: str) -> Callable[..., _Errors]:
 
 
 def _check_multiple(validator: Any, unit: float, value: Any, schema: Schema) -> _Errors:
-    if not isinstance(value, float) or math.isfinite(value):
+    with suppress(OverflowError, ValueError):  # not finite, or too large for a float
         yield from _STANDARD["multipleOf"](validator, unit, value, schema)
 
 
@@ -262,7 +254,6 @@ SchemaValidator = extend(  # type: ignore[no-untyped-call]
     {
         "type": _check_type,
         "enum": _check_enum,
-        "properties": _check_properties,
         **{keyword: _limit_check(holds) for keyword, (_, holds) in LIMITS.items()},
         "items": _check_items,
         "prefixItems": _check_prefix_items,

@@ -69,7 +69,7 @@ def unknown_key(
     )
     listed = ", ".join(valid)
     short = len(listed) <= LONGEST_LIST
-    of_stage = spot.path == "" and entry.name in _stage_keys() and spot.root is not load("recipe")
+    of_stage = _is_stage_key(entry.name, spot)
     return Diagnostic(
         "R601",
         f'{spot.name} has no key "{entry.name}"',
@@ -78,9 +78,7 @@ def unknown_key(
             *((Label(twin.key.span, "already given here"),) if twin else ()),
             *provenance_labels(entry.key, entry.key.span),
         ),
-        help=_key_help(entry.name, twin.name if twin else wanted, moved, spot.root)
-        if not of_stage or wanted or twin or moved
-        else (f"it is a key of a stage: write {{run: …, {entry.name}: …}} in the manifest",),
+        help=_key_help(entry.name, twin.name if twin else wanted, moved, spot),
         notes=()
         if wanted or twin or moved or short or of_stage
         else (f"the keys here: {_shorten_list(valid)}",),
@@ -117,11 +115,14 @@ def _correctly_spelt_entry(node: Mapping, entry: Entry, wanted: str | None) -> E
     return twin if twin and twin.key.span.source is entry.key.span.source else None
 
 
-def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) -> tuple[str, ...]:
+def _key_help(name: str, wanted: str | None, moved: str | None, spot: Instance) -> tuple[str, ...]:
+    root = spot.root
     if moved:
         return (moved,)
     if wanted:
         return did_you_mean(wanted)
+    if _is_stage_key(name, spot):
+        return (f"it is a key of a stage: write {{run: …, {name}: …}} in the manifest",)
     if name == TARGET:
         return ("the runtime constructs it itself; remove the key",)
     parents = [f'"{path.rpartition(".")[0]}"' for path in keys.find_property_paths(root, name)]
@@ -133,9 +134,10 @@ def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) ->
     return ()
 
 
-def _stage_keys() -> dict[str, Schema]:
-    stage: dict[str, Schema] = load("recipe")["properties"]["stages"]["items"]["else"]["properties"]
-    return stage
+def _is_stage_key(name: str, spot: Instance) -> bool:
+    """Return whether a key at the top of a config is one of a stage of the manifest."""
+    stage = load("recipe")["properties"]["stages"]["items"]["else"]["properties"]
+    return spot.path == "" and name in stage and spot.root is not load("recipe")
 
 
 def _roles_with(name: str, root: Schema) -> list[str]:

@@ -131,6 +131,14 @@ def test_what_every_row_repeats_is_told_once():
     assert merge_row_findings(iter(given), {}) == tuple(given)
 
 
+@pytest.mark.parametrize(("name", "known"), [("fit", True), ("train_asr", True), ("train", False)])
+def test_a_name_is_told_to_be_one_of_rows_where_these_have_it(name, known):
+    text = "stages: [{matrix: {n: [1, 2]}, stages: [train_asr, train_lm, 'fit_${matrix.n}']}]"
+    root, _ = read_text(Source("recipe.yaml", text))
+    assert isinstance(root, Mapping)
+    assert (expand(root).group_names.rows_hint("stages", name) is not None) == known
+
+
 def test_a_manifest_without_groups_is_left_alone():
     root, _ = read_text(Source("recipe.yaml", "stages: [train]"))
     assert isinstance(root, Mapping)

@@ -9,7 +9,6 @@ from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.schema.plain_schema import plain_schema
 from espnet3_compiler.schema.validate import validate_tree
 from espnet3_compiler.syntax.read import read_text
-from espnet3_compiler.syntax.tree import walk_scalars
 
 
 def said(schema, text):
@@ -18,7 +17,6 @@ def said(schema, text):
     node, _ = read_text(Source("own.yaml", f"a: {text}\n"))
     plain = plain_schema(json.dumps(whole))
     found = validate_tree(node, plain, lenient_references=False)
-    assert list(walk_scalars(node, ()))
     return [f"{one.code} {one.message}" for one in found]
 
 
@@ -34,6 +32,7 @@ FITS = [
     ({"patternProperties": {"^w_": {}}, "additionalProperties": False}, "{w_1: 2}"),
     ({"propertyNames": {"pattern": "^w_"}}, "{w_1: 2}"),
     ({"multipleOf": 0.5}, ".nan"),
+    ({"multipleOf": 0.5}, "9" * 400),
     (True, "3"),
 ]
 
