@@ -9,6 +9,7 @@ from espnet3_compiler.checks.data import (
     column_files,
     declared_fields,
     fields,
+    item_pairs,
     mappings,
     prepared_parts,
     results,
@@ -83,7 +84,7 @@ from espnet3_compiler.checks.stages import (
     unwritten_paths,
     vocabularies,
 )
-from espnet3_compiler.checks.targets import check, partial_objects
+from espnet3_compiler.checks.targets import check, partial_objects, trainer_objects
 from espnet3_compiler.checks.training import (
     batches,
     callbacks,
@@ -148,6 +149,7 @@ ALL: tuple[Check, ...] = (
     trial_runs.check,
     never_due.check,
     trainer.check,
+    trainer_objects.check,
     callbacks.check,
     other_lightning.check,
     lightning_settings.check,
@@ -177,6 +179,7 @@ ALL: tuple[Check, ...] = (
     declared_fields.check,
     fields.check,
     mappings.check,
+    item_pairs.check,
     prepared_parts.check,
     streams.check,
     measured_values.check,

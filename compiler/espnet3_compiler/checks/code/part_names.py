@@ -8,7 +8,7 @@ or the modules come from another package: then nothing is known.
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import imported_paths
@@ -30,6 +30,12 @@ _COMPUTED = re.compile(
 """Code that may give parts a name that is not written in it."""
 
 _ATTRIBUTE = re.compile(r"\bself\.([A-Za-z]\w*)\s*(?::[^=\n]+)?=(?!=)")
+
+_LAYER = re.compile(
+    r"\s*(?:torch\.)?nn\.(?:Linear|Bilinear|Conv(?:Transpose)?\dd|LSTM|GRU|RNN|Embedding|LayerNorm"
+    r"|GroupNorm|BatchNorm\dd|PReLU)\("
+)
+"""A layer of PyTorch that has parameters and no parts."""
 
 _OF_TORCH = {
     "": (
@@ -58,6 +64,9 @@ _WITHOUT_PARAMETERS = re.compile(
 
 _ADDING = ("add_module", "register_module", "register_parameter")
 
+_OF_LAYERS = re.compile(r"weight|bias|running_|num_batches|parametrizations|[*?\[]")
+"""How the names of what a layer without parts has begin, or a pattern of these."""
+
 _OF_RECURRENT_LAYERS = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)\w*")
 
 
@@ -67,10 +76,12 @@ class PartNames(NamedTuple):
     Attributes:
         words: Every word of the code.
         attributes: The names that it sets on objects.
+        layers: Those of them that are set to nothing but layers without parts.
     """
 
     words: frozenset[str]
     attributes: tuple[str, ...]
+    layers: frozenset[str]
 
     def may_have(self, part: str) -> bool:
         """Return whether an attribute can have a name; of a pattern its beginning counts."""
@@ -80,6 +91,14 @@ class PartNames(NamedTuple):
         if beginning == part:
             return part in self.words or part in self._of_torch()
         return any(word.startswith(beginning) for word in (*self.words, *self._of_torch()))
+
+    def first_missing(self, parts: Sequence[str]) -> str | None:
+        """Return the first attribute of a name that none can have; None if it may be one."""
+        for before, part in zip(("", *parts), parts, strict=False):
+            of_layer = before in self.layers and not _OF_LAYERS.match(part)
+            if of_layer or not self.may_have(part):
+                return part
+        return None
 
     def _of_torch(self) -> list[str]:
         """Return the names of PyTorch's parts, as far as the code names their classes."""
@@ -103,8 +122,14 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
     if not texts or any(map(_COMPUTED.search, texts)):
         return None
     words = frozenset(word for text in texts for word in re.findall(r"\w+", text))
-    attributes = [name for text in texts for name in _ATTRIBUTE.findall(text)]
-    return PartNames(words, tuple(dict.fromkeys(attributes)))
+    found = [
+        (one[1], bool(_LAYER.match(text, one.end())))
+        for text in texts
+        for one in _ATTRIBUTE.finditer(text)
+    ]
+    others = {name for name, is_layer in found if not is_layer}
+    attributes = dict.fromkeys(name for name, _ in found)
+    return PartNames(words, tuple(attributes), frozenset(attributes) - others)
 
 
 def _files_of(library: Library, targets: list[str]) -> list[ModuleFile] | None:

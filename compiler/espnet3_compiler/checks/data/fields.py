@@ -48,7 +48,7 @@ _OF_BLOCK = {
 }
 _SIZED = (*SIZED_BATCHES, "chunk")
 _BY_LENGTH = "batches are made by the length of a field"
-_OWN = ("utt_id", "sample_rate")
+READ_BY_RUNTIME = ("utt_id", "sample_rate")
 """Fields that the runtime reads itself."""
 
 
@@ -344,7 +344,7 @@ def _check_columns(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iter
 
 
 def _unknown_field(node: Scalar, fields: Fields, what: str) -> Diagnostic:
-    known = sorted(fields - set(_OWN))
+    known = sorted(fields - set(READ_BY_RUNTIME))
     return unknown_value(
         "R422",
         f'{what}, and the data have no field "{node.value}"',
@@ -355,7 +355,7 @@ def _unknown_field(node: Scalar, fields: Fields, what: str) -> Diagnostic:
 
 
 def _unknown_column(node: Scalar, fields: Fields) -> Diagnostic:
-    known = [f"{COLUMN_PREFIX}{name}" for name in sorted(fields - set(_OWN))]
+    known = [f"{COLUMN_PREFIX}{name}" for name in sorted(fields - set(READ_BY_RUNTIME))]
     return unknown_value(
         "R422",
         f'the data have no column "{str(node.value).removeprefix(COLUMN_PREFIX)}"',

@@ -2,10 +2,12 @@
 
 Passes: ``def forward(self, speech, speech_lengths, label)`` that returns the loss.
 Fails: a class with ``training_step`` and without ``forward``; ``label_lengths`` where a label is a
-number; a field that no item has; one that is a text in the validation set, whose numbers the
-preprocessor of ``train`` alone makes; ``label`` where a model of transformers takes ``labels``.
+number; a field that no item has; a number in each item that ``forward`` does not take; one that is
+a text in the validation set, whose numbers the preprocessor of ``train`` alone makes; ``label``
+where a model of transformers takes ``labels``.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -15,6 +17,7 @@ from espnet3_compiler.checks.data.bodies import (
     method_body,
 )
 from espnet3_compiler.checks.data.fields import (
+    READ_BY_RUNTIME,
     TEXT_BLOCKS,
     fields_after,
     fields_before,
@@ -28,11 +31,13 @@ from espnet3_compiler.checks.methods.runners import COLLATE
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.classes import ResolvedMethod, find_method, is_torch_module
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound, is_patched, own_member
+from espnet3_compiler.signature.flow import own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read_method
 from espnet3_compiler.signature.resolve_name import resolution_order
@@ -151,6 +156,10 @@ def _check_fields(
         if problem:
             yield _lacking(body, path, item.name, problem, found[0])
             return
+    numbers = found[0] & found[1] - set(READ_BY_RUNTIME)
+    more = sorted(name for name in numbers if signature.find(name) is None)
+    if more and config and not signature.more_keywords:
+        yield _untaken(body, path, more[0], _place_of_field(more[0], recipe, config))
 
 
 def _check_validation(
@@ -283,6 +292,42 @@ def _lack_of(name: str, fields: Fields, single: Fields) -> str:
     if field == name or field not in fields:
         return "which the data do not have"
     return f'and there are no lengths of "{field}", which is one number' if field in single else ""
+
+
+def _place_of_field(name: str, recipe: Recipe, config: Mapping) -> Span | None:
+    """Return where the code of the training data writes a field into an item."""
+    node = preprocessor_of(config, "train")
+    target = node_at(node, (TARGET,)) if node else None
+    entries = split_entries(recipe, config, "train")
+    path = str(target.value) if isinstance(target, Scalar) else ""
+    bodies = [method_body(recipe.library, path, "__call__")] if path else []
+    bodies += [method_body(one.library, f"{one.module}.Dataset", "__getitem__") for one in entries]
+    for body in filter(None, bodies):
+        for item in own_nodes(body.node):
+            for key in item.keys if isinstance(item, ast.Dict) else ():
+                if isinstance(key, ast.Constant) and key.value == name:
+                    return body.span_in(key)
+    return None
+
+
+def _untaken(body: FunctionBody, path: Scalar, name: str, place: Span | None) -> Diagnostic:
+    """Return the finding about a field of each batch that ``forward`` does not take.
+
+    Args:
+        body: ``forward``.
+        path: The value that names the model.
+        name: The field.
+        place: Where it is written into the items, if that is known.
+    """
+    called = Label(body.span_of(body.node, "def forward"), "called with the fields of a batch")
+    used = Label(use_location(path), "trained here")
+    return Diagnostic(
+        "R431",
+        f'each batch has "{name}", which {path.value}.forward does not take',
+        Label(place, "a field of each batch") if place else called,
+        (called, used) if place else (used,),
+        (f"let forward take {name} (or **fields), or leave it out of the items; texts stay out",),
+    )
 
 
 def _lacking(

@@ -1,13 +1,16 @@
 """Hooks of Lightning that the recipe overrides, against the methods that they replace.
 
 Passes: ``def on_train_epoch_end(self, trainer, pl_module)``; ``def setup(self, *args)``.
-Fails: ``def on_train_epoch_end(self, trainer, pl_module, outputs)``, as in Lightning 1.
+Fails: ``def on_train_epoch_end(self, trainer, pl_module, outputs)``, as in Lightning 1;
+``def on_valid_epoch_end(self, trainer, pl_module)``, which nothing calls.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.definitions import (
     ClassFound,
@@ -19,23 +22,33 @@ from espnet3_compiler.signature.definitions import (
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.module_summary import FunctionSummary
 from espnet3_compiler.signature.resolve_name import resolution_order
+from espnet3_compiler.signature.result import NotAnalyzable
 from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.unknown_name import did_you_mean
 
 _PACKAGES = ("lightning", "pytorch_lightning")
 _HEARERS = ("Callback", "LightningModule", "LightningDataModule")
 """The classes whose methods Lightning calls."""
 _POSITIONAL = ("positional", "both")
+_PREFIX = "on_"
+"""How the names of hooks begin, but for a few."""
+
+_VALIDATION = re.compile(r"_(?:valid|val|dev|eval)(?=_)")
+"""What else the phase ``validation`` is called."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R429 for hooks that take more or fewer arguments than Lightning gives."""
-    for module in recipe_modules(recipe, resolved):
+    """Yield R429 for hooks with other arguments than Lightning gives, R441 for those of no name."""
+    modules = list(recipe_modules(recipe, resolved))
+    for module in modules:
         for found, _ in module.classes():
             if found.summary.bases:
-                yield from _check_class(module, found)
+                yield from _check_class(module, found, modules)
 
 
-def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic]:
+def _check_class(
+    module: RecipeModule, found: ClassFound, modules: Sequence[RecipeModule]
+) -> Iterator[Diagnostic]:
     order = resolution_order(module.library, found)
     if not any(map(_is_hearer, order)):
         return
@@ -44,6 +57,18 @@ def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic
         base = _overridden(module.library, order, name) if own else None
         if own and base and (problem := _misfit(own, base[1])):
             yield _refused(module, found, own, base, problem)
+        elif own and name.startswith(_PREFIX) and not _may_be_called(name, order, modules):
+            yield _uncalled(module, found, own, order)
+
+
+def _may_be_called(name: str, order: Sequence[MroClass], modules: Sequence[RecipeModule]) -> bool:
+    """Return whether a method is one of a base, or code of the recipe names it elsewhere."""
+    if any(isinstance(item, NotAnalyzable) for item in order):
+        return True
+    if any(isinstance(item, ClassFound) and name in item.summary.members for item in order[1:]):
+        return True
+    used = re.compile(rf"(?<!def )\b{name}\b")
+    return any(used.search(module.file.text.text) for module in modules)
 
 
 def _is_hearer(item: MroClass) -> bool:
@@ -95,6 +120,31 @@ def _misfit(own: FunctionSummary, base: FunctionSummary) -> str:
     if len(room) < len(least) and not starred:
         return f'does not take "{least[len(room)]}", which Lightning gives'
     return ""
+
+
+def _uncalled(
+    module: RecipeModule, found: ClassFound, own: FunctionSummary, order: Sequence[MroClass]
+) -> Diagnostic:
+    """Return the finding about a method that is named as a hook, and is none.
+
+    Args:
+        module: The module of the recipe.
+        found: The class in it.
+        own: Its method.
+        order: The class and its bases.
+    """
+    bases = [item for item in order[1:] if isinstance(item, ClassFound)]
+    hooks = [name for one in bases for name in one.summary.members if name.startswith(_PREFIX)]
+    meant = _VALIDATION.sub("_validation", own.name)
+    near = meant if meant in hooks else closest_match(own.name, hooks)
+    base = next(item.name for item in order if isinstance(item, ClassFound) and _is_hearer(item))
+    return Diagnostic(
+        "R441",
+        f"{found.location.name}.{found.name}.{own.name} is no hook of {base}: nothing calls it",
+        Label(module.file.span_of(own.line, f"def {own.name}"), "never called"),
+        (Label(use_location(module.name), "imported for this"),),
+        did_you_mean(near) or (f"the hooks of {base} are its methods that begin with {_PREFIX}",),
+    )
 
 
 def _refused(

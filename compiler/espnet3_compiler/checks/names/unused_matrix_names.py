@@ -21,11 +21,14 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     fetched = {one.target[-1] for one in resolved.references if one.target[:1] == (MATRIX,)}
     if ID in fetched:  # what takes the id may take it apart
         return
-    text = recipe.source.text
     for name, key in _names_of_matrices(recipe).items():
-        written = re.search(rf"\bmatrix\.{re.escape(name)}(?!\w)", text)
-        if name not in fetched and not written:
-            yield _unused_name(key)
+        if name not in fetched and not is_mentioned(name, recipe):
+            yield unused_name(key, "nothing uses", "the rows do not differ by it")
+
+
+def is_mentioned(name: str, recipe: Recipe) -> bool:
+    """Return whether a manifest has ``matrix.NAME`` somewhere, in names of stages for example."""
+    return re.search(rf"\bmatrix\.{re.escape(name)}(?!\w)", recipe.source.text) is not None
 
 
 def _names_of_matrices(recipe: Recipe) -> dict[str, Scalar]:
@@ -38,10 +41,17 @@ def _names_of_matrices(recipe: Recipe) -> dict[str, Scalar]:
     return found
 
 
-def _unused_name(key: Scalar) -> Diagnostic:
+def unused_name(key: Scalar, users: str, label: str) -> Diagnostic:
+    """Return R212 for a name of a matrix.
+
+    Args:
+        key: The name, where it stands first.
+        users: What uses it, as the beginning of a sentence.
+        label: What is said at it.
+    """
     return Diagnostic(
         "R212",
-        f'nothing uses "{key.value}" of the matrix',
-        Label(key.span, "the rows do not differ by it"),
+        f'{users} "{key.value}" of the matrix',
+        Label(key.span, label),
         help=(f'write "${{matrix.{key.value}}}" where the value belongs, or remove the name',),
     )

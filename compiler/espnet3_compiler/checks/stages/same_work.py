@@ -3,7 +3,8 @@
 Passes: ``{name: infer_b, run: infer, config: decode_b}`` beside ``infer_a`` with ``decode_a``; two
 trainings with the only config that there is.
 Fails: ``infer_b`` with ``decode_a`` as well; with a ``decode_b`` that has the checkpoint of
-``train_a``; a training ``full`` with the config of ``easy`` that leaves ``training_full`` unread.
+``train_a``; a training ``full`` with the config of ``easy`` that leaves ``training_full`` unread;
+trainings of a matrix whose seed stands in their names alone.
 """
 
 import json
@@ -14,14 +15,16 @@ from functools import cache
 from itertools import takewhile
 from typing import NamedTuple
 
+from espnet3_compiler.checks.names.unused_matrix_names import is_mentioned, unused_name
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
+from espnet3_compiler.manifest.row_ids import ID
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.stage_graph.stage_inputs import binding_keys, leaves_read_by, output_uses
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Node, Plain, Scalar, to_python
+from espnet3_compiler.syntax.tree import Mapping, Node, Plain, Scalar, to_python
 
 _ROLES = {"train": "training", "infer": "inference"}
 
@@ -66,7 +69,7 @@ class _Work(NamedTuple):
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R432."""
+    """Yield R432, and R212 for rows of a matrix."""
     if not recipe.complete:
         return
     found = []
@@ -78,6 +81,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             alike.setdefault(work.key, []).append(work)
         for group in alike.values():
             found += _compare_group(group, works, unread, recipe)
+            found += _compare_rows(group, recipe)
     yield from first_per_location(found)
 
 
@@ -108,6 +112,32 @@ def _compare_group(
                     found[min(number, other), max(number, other)] = finding
                     break
     return [finding for _, finding in sorted(found.items())]
+
+
+def _compare_rows(group: list[_Work], recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report the names of a matrix that set nothing apart but the names of stages.
+
+    Args:
+        group: Stages that do the same.
+        recipe: The recipe.
+    """
+    first: dict[tuple[object, ...], Mapping] = {}
+    for work in group:
+        row = recipe.rows.get(("stages", work.name))
+        if row is None or ("configs", work.binding.config) not in recipe.rows:
+            continue  # rows with one config may repeat it on purpose
+        node = work.stage.node
+        written = (
+            [node.get(key) for key in ("needs", "init_from")] if isinstance(node, Mapping) else []
+        )
+        read = json.dumps([to_python(one) for one in written if one], default=repr)
+        key = (work.stage.name.span.text, tuple(one.name for one in row), read)
+        other = first.setdefault(key, row)
+        for entry in row:
+            before = other.get(entry.name)
+            used = entry.name != ID and is_mentioned(entry.name, recipe)
+            if used and before and to_python(before) != to_python(entry.value):
+                yield unused_name(entry.key, "only names use", "the rows do the same")
 
 
 def _originals_of(number: int, others: Sequence[int], fits: list[int]) -> Iterator[int]:

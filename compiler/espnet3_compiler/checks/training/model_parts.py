@@ -147,7 +147,7 @@ def _check_rest(
 
 def _check_selector(key: str, node: Scalar, names: PartNames) -> Iterator[Diagnostic]:
     parts = str(node.value).split(".")
-    wrong = next((part for part in parts if not names.may_have(part)), None)
+    wrong = names.first_missing(parts)
     if wrong is None:
         return
     near = closest_match(re.sub(r"[*?].*", "", wrong), names.attributes)
