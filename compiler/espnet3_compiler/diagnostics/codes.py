@@ -91,7 +91,7 @@ CODES: tuple[Code, ...] = (
     Code("R430", "exchanged-inputs", "error", "A metric takes the data for the hypothesis."),
     Code("R431", "unfit-forward", "error", "forward needs what no batch of the data has."),
     Code("R432", "same-work", "warning", "Two stages do the same, by a line that was copied."),
-    Code("R433", "untrusted-code", "error", "A demo may not run the code of its bundle."),
+    Code("R433", "untrusted-code", "error", "A bundle may not run its code."),
     Code("R434", "other-vocabulary", "error", "A model counts other tokens than its tokenizer."),
     Code("R435", "published-secret", "error", "A secret would be published."),
     Code("R439", "unmade-part", "warning", "A data set reads what create_dataset does not make."),

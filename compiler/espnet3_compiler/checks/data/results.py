@@ -1,8 +1,9 @@
 """Functions and methods of the recipe whose result is used, by what they return.
 
 Passes: ``def __call__(self, ref, hyp): return {…}``.
-Fails: a metric that ends with ``result = {…}``; ``def forward(self, x): self.net(x)``; items of a
-``Dataset`` that are tuples; a call that returns ``{"onnx": …}``, which its stage does not declare.
+Fails: a metric that ends with ``result = {…}``, or gives a list beside its numbers; ``def
+forward(self, x): self.net(x)``; a ``training_step`` that only logs its loss; items of a ``Dataset``
+that are tuples; a call that returns ``{"onnx": …}``, which its stage does not declare.
 
 A function that only raises, or has no body, may be meant to be replaced: it is not judged.
 """
@@ -31,6 +32,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_returns
 from espnet3_compiler.signature.library import Library
+from espnet3_compiler.stage_graph.lightning_models import lightning_model, recipe_classes
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -41,13 +43,19 @@ _MAPPING = "a mapping from field to value"
 _OUTPUTS = "a mapping from output to path"
 _ITEMS = "a list with one mapping for each item"
 _NO_MAPPINGS = (ast.Tuple, ast.List, ast.Constant, ast.JoinedStr, ast.ListComp, ast.Set)
+_NUMBERS = "a number, or a mapping from name to number"
 _WRONG_KINDS: dict[str, tuple[type[ast.expr], ...]] = {
     _MAPPING: _NO_MAPPINGS,
     _OUTPUTS: _NO_MAPPINGS,
     _ITEMS: (ast.Dict, ast.Constant, ast.JoinedStr, ast.DictComp),
-    "a number, or a mapping from name to number": (ast.Tuple, ast.List, ast.JoinedStr),
+    _NUMBERS: (ast.Tuple, ast.List, ast.JoinedStr),
 }
 """What a result is used as, and expressions that are something else."""
+
+_LISTS = (ast.List, ast.ListComp, ast.Tuple, ast.Dict, ast.DictComp)
+
+_STEP, _OWN_STEPS = "training_step", "automatic_optimization"
+"""The method that returns the loss, and the attribute of modules that make their own steps."""
 
 _PLAIN_RESULTS = ("str", "int", "float", "round", "bool", "len", "list", "tuple")
 """Functions of Python whose results are no mappings."""
@@ -67,7 +75,7 @@ _ARTICLES: dict[type[ast.expr] | type[None], str] = {
 }
 
 _CALLED = {
-    ("metrics", "metric"): ("__call__", "a number, or a mapping from name to number"),
+    ("metrics", "metric"): ("__call__", _NUMBERS),
     ("runner",): ("__call__", _ITEMS),
     ("dataset", "transform"): ("__call__", _MAPPING),
     ("dataset", "preprocessor"): ("__call__", _MAPPING),
@@ -106,6 +114,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 body = method_body(data.library, f"{data.module}.{name}", method)
                 found += _check_body(body, shown, wanted, entry_span(data)) if body else ()
         found += _check_outputs(stage, recipe)
+        found += _check_step(stage, recipe, resolved)
     yield from first_per_location(found)
 
 
@@ -125,6 +134,18 @@ def _check_outputs(stage: StageDecl, recipe: Recipe) -> Iterator[Diagnostic]:
                 (Label(body.span_of(given[0], "return"), "returned here"),),
                 (f"declare {name}: and its path, or do not return it",),
             )
+
+
+def _check_step(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report a LightningModule that returns no loss, of which its own optimization would learn."""
+    if stage_kind(stage) != "train":
+        return
+    path, model = lightning_model(stage, recipe, resolved)
+    classes = recipe_classes(recipe.library, model) if model else None
+    files = [recipe.library.file(one.location) for one in classes or ()]
+    body = method_body(recipe.library, str(path.value), _STEP) if path and classes else None
+    if body and path and not any(_OWN_STEPS in file.text.text for file in files if file):
+        yield from _check_body(body, f"{path.value}.{_STEP}", "", use_location(path))
 
 
 def _literal_keys(node: ast.expr | None) -> set[str]:
@@ -162,6 +183,14 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
             ("end it with return and the result",),
         )
     given = [item for item in own_returns(body.node) if item.value is not None]
+    for key in _lists_among(body, given) if wanted == _NUMBERS else ():
+        yield Diagnostic(
+            "R428",
+            f"{name} must return {wanted}, and the value of {ast.unparse(key)} is none",
+            Label(body.span_in(key), "a list or mapping"),
+            related,
+            ("give each number a name of its own",),
+        )
     wrong = [item for item in given if _is_wrong(item.value, wanted)]
     texts = _annotated_texts(body.node) if wanted == _ITEMS else ""
     if given and (texts or len(wrong) == len(given)):
@@ -172,6 +201,31 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
             related,
             (f"return {wanted}",),
         )
+
+
+def _lists_among(body: FunctionBody, given: list[ast.Return]) -> Iterator[ast.expr]:
+    """Yield the keys of mappings that are returned under which a list or mapping stands."""
+    for item in given:
+        pairs = (
+            (item.value.keys, item.value.values) if isinstance(item.value, ast.Dict) else ((), ())
+        )
+        for key, value in zip(*pairs, strict=True):
+            made = _made_values(body.node, value) if isinstance(value, ast.Name) else [value]
+            if key and made and all(isinstance(one, _LISTS) for one in made):
+                yield key
+
+
+def _made_values(node: FunctionNode, name: ast.Name) -> list[ast.expr]:
+    """Return all that a function sets a variable to; nothing where it does so in another way."""
+    nodes = all_nodes(node)
+    stores = [one for one in nodes if isinstance(one, ast.Name) and one.id == name.id]
+    bound = sum(isinstance(one.ctx, ast.Store) for one in stores)
+    values = [
+        one.value
+        for one in nodes
+        if isinstance(one, ast.Assign) and len(one.targets) == 1 and one.targets[0] in stores
+    ]
+    return values if len(values) == bound else []
 
 
 def _is_wrong(value: ast.expr | None, wanted: str) -> bool:

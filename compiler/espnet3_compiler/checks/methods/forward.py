@@ -60,6 +60,7 @@ from espnet3_schemas import TARGET
 
 _SET_ELSEWHERE = r"\.forward\s*=|[\"']forward[\"']"
 _LABELS = "labels"
+_WANTS = {_LABELS: "gives no loss without"}
 _ADVICE = (
     "write def forward(self, …) with the fields of a batch by name, which returns the loss; "
     "the runtime makes the steps and the optimizers"
@@ -146,7 +147,7 @@ def _check_fields(
     found = _train_fields(config, recipe) if config else None
     if found is None:
         return
-    yield from _check_labels(recipe.library, path, found[0])
+    yield from _check_foreign(recipe.library, path, found[0])
     body = method_body(recipe.library, str(path.value), "forward")
     signature = read_method(recipe.library, str(path.value), "forward") if body else None
     if not body or not isinstance(signature, Signature):
@@ -222,37 +223,52 @@ def _only_in_training(entry: Entry, field: str, path: Scalar) -> Diagnostic:
     )
 
 
-def _check_labels(library: Library, path: Scalar, fields: Fields) -> Iterator[Diagnostic]:
-    """Report a field of nearly the name of ``labels``, without which such a model has no loss.
+def _check_foreign(library: Library, path: Scalar, fields: Fields) -> Iterator[Diagnostic]:
+    """Report what a model of transformers needs under a name that no field of a batch has.
+
+    Without ``labels`` it gives no loss; only a field of nearly that name tells that it should.
 
     Args:
         library: Reads modules.
         path: The value that names the model.
         fields: The fields of a batch.
     """
+    model = str(path.value).removesuffix(".from_pretrained")
+    taken = _parameters_of_forward(library, model) if model.startswith("transformers.") else {}
+    needed = [name for name, required in taken.items() if required and name not in fields]
     near = closest_match(_LABELS, fields)
-    sure = near is not None and _LABELS not in fields and is_certain_match(_LABELS, fields)
-    if sure and str(path.value).startswith("transformers."):
-        names = _arguments_of_forward(library, str(path.value).removesuffix(".from_pretrained"))
-        if _LABELS in names and near not in names:
-            yield value_finding(
-                "R431",
-                f'{path.value}.forward gives no loss without "{_LABELS}", which the data do not '
-                f'have, and takes no "{near}"',
-                path,
-                "called with the fields of a batch",
-                advice=(f'did you mean "{_LABELS}"? The preprocessor names the fields of a batch',),
-            )
+    if near and near not in taken and _LABELS in taken and is_certain_match(_LABELS, fields):
+        needed += [_LABELS] if _LABELS not in fields else []
+    known = ", ".join(sorted(fields - {"utt_id"}))
+    for name in needed[:1]:
+        yield value_finding(
+            "R431",
+            f'{path.value}.forward {_WANTS.get(name, "needs")} "{name}", which the data do not have'
+            + (f', and takes no "{near}"' if name == _LABELS else ""),
+            path,
+            "called with the fields of a batch",
+            advice=(
+                f'did you mean "{name}"? The preprocessor names the fields of a batch'
+                if name == _LABELS
+                else f'the data have {known}: let a preprocessor call one of them "{name}"',
+            ),
+        )
 
 
-def _arguments_of_forward(library: Library, path: str) -> tuple[str, ...]:
-    """Return the arguments that ``forward`` of a class names, whatever decorates it."""
+def _parameters_of_forward(library: Library, path: str) -> dict[str, bool]:
+    """Return the arguments of a class's ``forward``, and whether each must be given.
+
+    Args:
+        library: Reads modules.
+        path: The dotted path of the class, whatever decorates its method.
+    """
     model = class_of(library, path)
     method = find_method(library, resolution_order(library, model), "forward") if model else None
     if not isinstance(method, ResolvedMethod):
-        return ()
+        return {}
     function = library.function(method.method.location, method.method.pieces[-1])
-    return tuple(one.name for one in function.params) if function else ()
+    plain = [one for one in function.params if one.kind == "both"] if function else []
+    return {one.name: one.default is None for one in plain if one.name != "self"}
 
 
 def _train_fields(config: Mapping, recipe: Recipe) -> tuple[Fields, Fields] | None:

@@ -1,8 +1,10 @@
-"""What goes into a demo: the bundle whose code it runs, and files of the recipe.
+"""Bundles of a recipe that its later stages run, and the files of its demo.
 
 Passes: ``model: {trust_user_code: true}`` for a bundle that runs ``src.decode.Decode``; a bundle of
 layers of torch alone; ``pack: {include: [examples]}``.
-Fails: ``model: {}`` for the first; ``pack: {include: [README.md]}``, which ``pack_demo`` writes.
+Fails: ``model: {}`` for the first; ``{_target_: …InferenceModel.from_packed, directory:
+"${stages.pack_model.bundle}"}`` in ``infer``, without ``trust_user_code``; ``pack: {include:
+[README.md]}``, which ``pack_demo`` writes.
 """
 
 from collections.abc import Iterator
@@ -13,11 +15,15 @@ from espnet3_compiler.checks.stages.publication import packed_targets, texts_of
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, output_uses
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at
+from espnet3_schemas import TARGET
 from espnet3_schemas.bundles import DEMO_BUNDLE, DEMO_FILES, LAYERS, TRUSTED_TARGETS
+
+FROM_PACKED = "espnet3_runtime.publication.model.InferenceModel.from_packed"
+"""Loads the model of a bundle."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -32,6 +38,12 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             found += _check_trust(stage, demo, foreign) if foreign else ()
         if demo:
             found += _check_files(demo, recipe)
+    for stage in stages_of_kind("infer", recipe):
+        config = certain_config(stage, "inference", resolved)
+        model = config.get("model") if config else None
+        if isinstance(model, Mapping) and inference and recipe.complete:
+            foreign = _foreign_target(packs[0], inference, resolved)
+            found += _check_model(packs[0], model, foreign) if foreign else ()
     yield from first_per_location(found)
 
 
@@ -59,6 +71,30 @@ def _check_trust(stage: StageDecl, demo: Mapping, foreign: Scalar) -> Iterator[D
         related=(Label(use_location(foreign), "runs in the bundle"),),
         advice=("read that code; to let the demo run it, write model: {trust_user_code: true}",),
     )
+
+
+def _check_model(pack: StageDecl, model: Mapping, foreign: Scalar) -> Iterator[Diagnostic]:
+    """Report the bundle of a recipe as a model without trust in its code.
+
+    Args:
+        pack: The stage that packs it.
+        model: The model of an inference config.
+        foreign: What of the bundle needs trust.
+    """
+    target, directory, trust = (model.get(k) for k in (TARGET, "directory", "trust_user_code"))
+    loads = isinstance(target, Scalar) and target.value == FROM_PACKED
+    used = output_uses(directory) if isinstance(directory, Scalar) else ()
+    trusted = trust is not None and not (isinstance(trust, Scalar) and trust.value is False)
+    if loads and not trusted and any(name == pack.name.value for name, _, _ in used):
+        assert isinstance(target, Scalar)
+        yield value_finding(
+            "R433",
+            f"the bundle may not run {foreign.value}, which it wants to run",
+            trust if isinstance(trust, Scalar) else target,
+            "not trusted" if trust else "trust_user_code is false by default",
+            related=(Label(use_location(foreign), "runs in the bundle"),),
+            advice=("write trust_user_code: true beside directory",),
+        )
 
 
 def _check_files(demo: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
