@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 UNTRIED = ("dev", "espnet2", "metrics")
-"""What developers need; what ESPnet, installed by hand, needs; what ``make espnet2`` tries."""
+"""What developers need; what ESPnet, installed by hand, needs; what ``make test`` tries."""
 LOWER_BOUND = re.compile(r"(?P<name>[\w.-]+)(\[\w+\])?>=(?P<version>[\d.]+)")
 
 

@@ -91,6 +91,7 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.metrics.accuracy": {"Accuracy": "Metric: share of equal items in %."},
     "espnet3_runtime.metrics.scp_metric": {"ScpMetric": "Metric: a class written for ESPnet3."},
     "espnet3_runtime.metrics.bleu": {"BLEU": "Metric: BLEU in %, by sacrebleu."},
+    "espnet3_runtime.metrics.der": {"DER": "Metric: diarization error rate in %, by simpleder."},
     "espnet3_runtime.metrics.eer": {"EER": "Metric: equal error rate in %, and minDCF."},
     "espnet3_runtime.metrics.si_sdr": {
         "SISDR": "Metric: scale-invariant signal-to-distortion ratio in dB.",
@@ -98,6 +99,7 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     },
     "espnet3_runtime.metrics.mcd": {"MCD": "Metric: mel-cepstral distortion in dB."},
     "espnet3_runtime.metrics.stoi": {"STOI": "Metric: intelligibility, by pystoi."},
+    "espnet3_runtime.metrics.versa": {"VERSA": "Metric: scorers of an installed VERSA."},
     "espnet3_runtime.task_bridge.decode": {
         "speech2text": "Provider: ESPnet2's `Speech2Text` for a model that a `task` built.",
         "BestHypothesis": "Runner for it: text, tokens and score of the best hypothesis.",

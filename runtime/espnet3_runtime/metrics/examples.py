@@ -12,7 +12,7 @@ from espnet3_runtime.data.audio import Wave, as_wave, write_wav
 from espnet3_runtime.data.contract import Contract
 from espnet3_runtime.inference.predictor import declared_audio
 from espnet3_runtime.metrics.alignment import UTTERANCES
-from espnet3_runtime.metrics.columns import TestResults
+from espnet3_runtime.metrics.inputs.columns import TestResults
 
 _EACH = 6
 _PIECE = 10_000  # utterances that are in memory at once

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from espnet3_runtime.metrics.waves import Samples, WavePair, score_pairs
+from espnet3_runtime.metrics.inputs.waves import Samples, WavePair, score_pairs
 
 Frames = NDArray[np.float64]
 _BANDS, _WINDOW, _HOP = 40, 0.025, 0.01

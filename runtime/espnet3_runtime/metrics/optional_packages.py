@@ -6,8 +6,13 @@ from typing import Any
 from espnet3_runtime.errors import UserError
 
 
-def require_package(module: str, extra: str) -> Any:
-    """Import a module of a package that an extra of ours brings.
+def require_package(module: str, extra: str = "", *, install: str = "") -> Any:
+    """Import a module of a package that not everybody has installed.
+
+    Args:
+        module: Its dotted name.
+        extra: The extra of ours that brings the package.
+        install: How it is installed where no extra brings it.
 
     Raises:
         UserError: It is not installed.
@@ -16,5 +21,5 @@ def require_package(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module
-        hint = f"pip install 'espnet3-compile[{extra}]'"
+        hint = install or f"pip install 'espnet3-compile[{extra}]'"
         raise UserError(f'the package "{missing}" is not installed', hint=hint) from None

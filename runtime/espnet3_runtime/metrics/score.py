@@ -5,8 +5,9 @@ order, and returns a mapping from names to numbers, of which the first is the he
 signature has them, it also gets ``utt_ids`` (the ids in the same order) and ``directory`` (a
 directory of its own for files).  An attribute ``unit``, for example ``%``, follows the headline;
 ``higher_is_better`` says which of two headlines is the better one, as in torchmetrics.  With
-``texts_only = True`` it gets no paths of files; with ``reads_audio = True`` it gets paths only, of
-``.npy`` files for arrays that the config makes no files.
+``texts_only = True`` it gets no paths of files; with ``reads_audio = True`` it gets paths, of
+``.npy`` files for arrays that the config makes no files; with ``reads_segments = True`` texts or
+paths, of ``.json`` files for lists.
 """
 
 import inspect
@@ -22,6 +23,8 @@ from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_schemas import TARGET
 
 _OFFERED = ("utt_ids", "directory")
+_FILE_TYPES = {"reads_audio": "npy", "reads_segments": "json"}
+"""What a metric says that it reads, and the files of values of the data set that are no texts."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,17 @@ class Metric:
     def unit(self) -> str:
         """Return the unit of its headline number, or an empty text."""
         return str(getattr(self.function, "unit", ""))
+
+    @property
+    def texts_only(self) -> bool:
+        """Say whether it compares texts, and so takes no paths of files."""
+        return bool(getattr(self.function, "texts_only", False))
+
+    @property
+    def file_type(self) -> str:
+        """Return the type of the files that it reads; empty where it does not say it."""
+        said = (name for name in _FILE_TYPES if getattr(self.function, name, False))
+        return _FILE_TYPES.get(next(said, ""), "")
 
     @property
     def higher_is_better(self) -> bool | None:

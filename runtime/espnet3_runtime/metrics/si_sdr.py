@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet3_runtime.metrics.waves import PairMetric, Samples, WavePair
+from espnet3_runtime.metrics.inputs.waves import PairMetric, Samples, WavePair
 
 _MOST_DB = 100.0
 """Of an output that equals the reference up to its level; the ratio itself would be infinite."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from espnet3_runtime.metrics.inputs.waves import PairMetric, WavePair
 from espnet3_runtime.metrics.optional_packages import require_package
-from espnet3_runtime.metrics.waves import PairMetric, WavePair
 
 
 class STOI(PairMetric):

@@ -14,9 +14,9 @@ from espnet3_runtime.data.dataset_entries import DatasetDirectories, read_entrie
 from espnet3_runtime.data.tokens import Spelling, Tokenizer
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.inference.outputs import read_formats
-from espnet3_runtime.metrics.columns import TestResults, read_columns
 from espnet3_runtime.metrics.error_rate import ErrorRate, normalize
 from espnet3_runtime.metrics.examples import write_examples
+from espnet3_runtime.metrics.inputs.columns import TestResults, read_columns
 from espnet3_runtime.metrics.score import Metric, make_metrics, score_test_set
 from espnet3_runtime.metrics.table import as_text, format_value, score_rows
 from espnet3_runtime.stage import Outputs, StageContext
@@ -110,14 +110,13 @@ def _score_test(
             by_value=summary["tests"][name].get("by_value", ()),
         )
         for metric in metrics:
-            texts_only = getattr(metric.function, "texts_only", False)
             utt_ids, columns = read_columns(
                 *(results, metric.inputs, f"{metric.where}.inputs"),
-                texts_only=texts_only,
-                reads_audio=getattr(metric.function, "reads_audio", False),
+                texts_only=metric.texts_only,
+                file_type=metric.file_type,
             )
             scored.append((metric, score_test_set(metric, utt_ids, columns, scratch / metric.name)))
-            if tokenizer is not None and texts_only:
+            if tokenizer is not None and metric.texts_only:
                 found += [
                     _spell(tokenizer, columns[one], metric)
                     for one, source in metric.inputs.items()

@@ -134,26 +134,36 @@ def test_a_column_of_files_needs_the_data_set(check):
     assert check(text, CODE) == []
 
 
-SISDR = "espnet3_runtime.metrics.si_sdr.SISDR"
+METRICS = {
+    "SISDR": "_target_: espnet3_runtime.metrics.si_sdr.SISDR}, inputs: {enhanced: out, ",
+    "DER": "_target_: espnet3_runtime.metrics.der.DER, collar: 0.25}, inputs: {hyp: out, ",
+}
 
 
 @pytest.mark.parametrize(
-    ("outputs", "found"),
+    ("name", "outputs", "found"),
     [
-        ("contract: {outputs: {wave: {kind: audio, sample_rate: 8000}}}", []),
-        ("contract: {outputs: {wave: {kind: array}}}", []),
-        ("contract: {outputs: {wave: {kind: text}}}", [("R423", "wave")]),
+        ("SISDR", "contract: {outputs: {out: {kind: audio, sample_rate: 8000}}}", []),
+        ("SISDR", "contract: {outputs: {out: {kind: array}}}", []),
+        ("SISDR", "contract: {outputs: {out: {kind: text}}}", [("R423", "out")]),
+        ("SISDR", "contract: {outputs: {out: {kind: segments}}}", [("R423", "out")]),
         (
+            "SISDR",
             (
-                "contract: {outputs: {wave: {kind: segments}}}\n"
-                "    output_artifacts: {wave: {type: npy}}"
+                "contract: {outputs: {out: {kind: segments}}}\n"
+                "    output_artifacts: {out: {type: npy}}"
             ),
             [],
         ),
+        ("DER", "contract: {outputs: {out: {kind: segments}}}", []),
+        ("DER", "contract: {outputs: {out: {kind: text}}}", []),
+        ("DER", "output_artifacts: {out: {type: json}}", []),
+        ("DER", "contract: {outputs: {out: {kind: audio, sample_rate: 8000}}}", [("R423", "out")]),
+        ("DER", "contract: {outputs: {out: {kind: number}}}", [("R423", "out")]),
     ],
 )
-def test_metrics_of_recordings_read_arrays(check, outputs, found):
-    metric = f'{{_target_: {SISDR}}}, inputs: {{ref: "dataset:clean", enhanced: wave}}}}'
+def test_metrics_of_recordings_and_segments_say_what_they_read(check, name, outputs, found):
+    metric = f'{{{METRICS[name]}ref: "dataset:clean"}}}}'
     text = OURS.replace("{{_target_: {metric}}}, ", "{metric} # ")
     parts = {"metric": metric, "ref": "", "hyp": "", "columns": "", "measure": "measure"}
     codes = check(text.format(outputs=outputs, **parts), CODE)

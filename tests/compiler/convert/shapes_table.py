@@ -75,6 +75,21 @@ metrics:
   - metric: {{_target_: src.metrics.{name}, threshold: 0.5}}
     inputs: {{ref: "dataset:label", hyp: text}}
 """
+AUDIO = merge_texts(
+    INFERENCE, "{output_keys: [wav], output_artifacts: {wav: {type: wav, sample_rate: 16000}}}"
+)
+KNOWN_METRICS = """
+metrics:
+  - metric:
+      _target_: espnet3.components.metrics.versa.VersaMetric
+      score_config: [{name: pesq}, {name: pseudo_mos, predictor_types: [utmos]}]
+      io: soundfile
+    inputs: {wav: wav, ref: "dataset:speech", text: "dataset:text"}
+  - metric: {_target_: espnet3.systems.enh.metrics.STOIMetric, ref_key: clean, fs: 8000}
+    inputs: {clean: "dataset:speech", enhanced: wav}
+  - metric: {_target_: espnet3.systems.enh.metrics.sisnr.SISNRMetric}
+    inputs: {reference: "dataset:speech", enhanced: wav}
+"""
 METRIC_CODE = """from espnet3.components.metrics.base_metric import BaseMetric
 
 
@@ -168,6 +183,13 @@ SHAPES = {
             "conf/inference.yaml": INFERENCE,
         },
         stages="create_dataset create_token_list collect_stats train infer",
+    ),
+    "spoken": Shape(
+        files={
+            "conf/inference.yaml": AUDIO,
+            "conf/metrics.yaml": KNOWN_METRICS,
+        },
+        stages=MEASURED,
     ),
     "gan_tts": Shape(training=GAN),
     "codec": Shape(

@@ -172,6 +172,25 @@ def test_a_method_of_a_system_runs_with_the_config_that_it_had(tmp_path: Path):
     assert (recipe / "data" / "tokens" / "tokens.txt").read_text() == "2 exp/recipe"
 
 
+def test_metrics_that_ours_measure_too_become_ours(converted):
+    recipe, _, report = converted["spoken"]
+    found = yaml.safe_load((recipe / "conf_compile/metrics.yaml").read_text())["metrics"]
+    package = "espnet3_runtime.metrics."
+    scores = [{"name": "pesq"}, {"name": "pseudo_mos", "predictor_types": ["utmos"]}]
+    pair = {"ref": "dataset:speech", "enhanced": "wav"}
+    assert found == [
+        {
+            "metric": {"_target_": f"{package}versa.VERSA", "use_gpu": True, "scores": scores},
+            "inputs": {"generated": "wav", "ref": "dataset:speech", "text": "dataset:text"},
+        },
+        {"metric": {"_target_": f"{package}stoi.STOI", "sample_rate": 8000}, "inputs": pair},
+        {"metric": {"_target_": f"{package}si_sdr.SISDR"}, "inputs": pair},
+    ]
+    changed = {item["key"]: item["to"] for item in report["changed"]}
+    assert changed["metrics[0].metric.score_config"] == "metric.scores"
+    assert changed["metrics[1].metric.ref_key"] == "inputs.ref"
+
+
 def test_a_recipe_may_train_nothing(converted):
     found = manifest(converted, "s2t")
     assert "models" not in found

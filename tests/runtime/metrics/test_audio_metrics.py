@@ -151,7 +151,7 @@ def test_trials_that_are_none():
         EER(target_prior=2)
 
 
-@pytest.mark.skipif(not HAS["pystoi"], reason="pystoi is not installed; make espnet2 installs it")
+@pytest.mark.skipif(not HAS["pystoi"], reason="pystoi is not installed; make test installs it")
 def test_stoi_of_known_noise(saved, tmp_path):
     rng = np.random.default_rng(0)
     clean = TONE * (1 + np.sin(2 * np.pi * 4 * TIME)) + 0.3 * rng.normal(size=16000)
@@ -166,7 +166,7 @@ def test_stoi_of_known_noise(saved, tmp_path):
 
 
 @pytest.mark.skipif(
-    not HAS["sacrebleu"], reason="sacrebleu is not installed; make espnet2 installs it"
+    not HAS["sacrebleu"], reason="sacrebleu is not installed; make test installs it"
 )
 def test_bleu_of_the_example_of_sacrebleu():
     ref = ["The dog bit the man.", "It was not unexpected.", "The man bit him first."]

@@ -2,11 +2,13 @@
 
 Passes: a metric of the recipe that reads ``hyp: wave``, the paths of wav files.
 Fails: ``hyp: wave`` for ``WER``, which compares texts; ``enhanced: text`` for ``SISDR``, which
-compares recordings; ``dataset_artifacts: {wave: {type: wav}}`` without a sample rate, or in a stage
-without an inference config.
+compares recordings; ``hyp: wave`` for ``DER``, which compares segments;
+``dataset_artifacts: {wave: {type: wav}}`` without a sample rate, or in a stage without an inference
+config.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import class_of
 from espnet3_compiler.checks.findings import value_finding
@@ -28,7 +30,35 @@ from espnet3_schemas import TARGET
 
 FILE_KINDS = ("audio", "array", "segments", "vector", "image", "table")
 """Kinds of the contract whose values are no lines of a table."""
-_NO_ARRAYS = ("text", "number", "category", "segments", "table")
+
+
+class _Reads(NamedTuple):
+    """What a metric that says so reads.
+
+    Attributes:
+        what: Its plural.
+        others: Kinds of the contract that are none.
+        advice: What to read instead.
+    """
+
+    what: str
+    others: tuple[str, ...]
+    advice: str
+
+
+_READS = {
+    "reads_audio": _Reads(
+        "recordings",
+        ("text", "number", "category", "segments", "table"),
+        "name an output of kind: audio or array, or dataset:COLUMN",
+    ),
+    "reads_segments": _Reads(
+        "segments",
+        ("audio", "array", "vector", "image", "number", "category"),
+        "name an output of kind: segments or text, or dataset:COLUMN",
+    ),
+}
+"""By what the class of a metric says of itself."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -76,15 +106,17 @@ def _check_metrics(
     columns = mapping_entries(metrics.get("dataset_artifacts"))
     files = {f"{COLUMN_PREFIX}{entry.name}": entry for entry in columns}
     files |= {entry.name: entry for entry in _written_files(inference)} if inference else {}
-    plain = {entry.name: entry for entry in _plain_outputs(inference)} if inference else {}
+    kinds = dict(_declared_kinds(inference)) if inference else {}
     for metric, node in read_columns(metrics):
         target, name = node_at(metric, ("metric", TARGET)), str(node.value)
         if not isinstance(target, Scalar):
             continue
         if name in files and _says(library, str(target.value), "texts_only"):
             yield _not_text(node, files[name], str(target.value))
-        elif name in set(plain) - set(files) and _says(library, str(target.value), "reads_audio"):
-            yield _not_audio(node, plain[name], str(target.value))
+        for attribute, reads in _READS.items():
+            wrong = name in kinds and kinds[name].value in reads.others
+            if wrong and _says(library, str(target.value), attribute):
+                yield _wrong_kind(node, kinds[name], str(target.value), reads)
 
 
 def _written_files(inference: Mapping) -> Iterator[Entry]:
@@ -99,12 +131,13 @@ def _written_files(inference: Mapping) -> Iterator[Entry]:
             yield entry
 
 
-def _plain_outputs(inference: Mapping) -> Iterator[Entry]:
-    """Yield the outputs of inference that the contract says to be no arrays."""
+def _declared_kinds(inference: Mapping) -> Iterator[tuple[str, Scalar]]:
+    """Yield the kinds of the contract, of outputs for which no file of another type is asked."""
+    files = {entry.name for entry in mapping_entries(inference.get("output_artifacts"))}
     for entry in mapping_entries(node_at(inference, ("contract", "outputs"))):
         kind = node_at(entry.value, ("kind",))
-        if isinstance(kind, Scalar) and kind.value in _NO_ARRAYS:
-            yield entry
+        if isinstance(kind, Scalar) and entry.name not in files:
+            yield entry.name, kind
 
 
 def _has_text(node: Node | None) -> bool:
@@ -112,7 +145,7 @@ def _has_text(node: Node | None) -> bool:
 
 
 def _says(library: Library, target: str, attribute: str) -> bool:
-    """Return whether a class says of a metric that it takes texts only, or reads audio."""
+    """Return whether a class says something of a metric: what it compares or reads."""
     found = class_of(library, target)
     for item in resolve_name.resolution_order(library, found) if found else ():
         if not isinstance(item, ClassFound):
@@ -136,14 +169,12 @@ def _not_text(node: Scalar, entry: Entry, target: str) -> Diagnostic:
     )
 
 
-def _not_audio(node: Scalar, entry: Entry, target: str) -> Diagnostic:
-    kind = node_at(entry.value, ("kind",))
-    assert isinstance(kind, Scalar)
+def _wrong_kind(node: Scalar, kind: Scalar, target: str, reads: _Reads) -> Diagnostic:
     return value_finding(
         "R423",
-        f'"{node.value}" is {kind.value}, and {target.rpartition(".")[2]} compares recordings',
+        f'"{node.value}" is {kind.value}, and {target.rpartition(".")[2]} compares {reads.what}',
         node,
-        "no recording",
+        f"no {reads.what}",
         related=(Label(use_location(kind), "its kind"),),
-        advice=("name an output of kind: audio or array, or dataset:COLUMN",),
+        advice=(reads.advice,),
     )

@@ -25,7 +25,8 @@ _REFERENCES = frozenset(
 _HYPOTHESES = frozenset(
     (
         *("hyp", "hypothesi", "hypothese", "pred", "predicted", "prediction", "guess", "guesse"),
-        *("output", "decoded", "est", "estimate", "estimated", "enhanced", "recognized"),
+        *("output", "decoded", "est", "estimate", "estimated", "enhanced", "generated"),
+        "recognized",
     )
 )
 """Words in the names of inputs that inference writes, without an ``s`` at their end."""

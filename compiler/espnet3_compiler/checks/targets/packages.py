@@ -12,14 +12,15 @@ OPTIONAL_PACKAGES = (
     "kaldiio", "keras", "kornia", "lhotse", "librosa", "lightning", "lightning_fabric", "loralib",
     "mamba_ssm", "matplotlib", "mlflow", "monai", "muon", "nemo", "neptune", "nltk", "numba",
     "numpy", "omegaconf", "onnx", "onnxruntime", "open_clip", "optuna", "pandas", "peft",
-    "phonemizer", "PIL", "pyannote", "pyroomacoustics", "pytorch_lightning", "pyworld", "ray",
-    "s3prl", "sacrebleu", "safetensors", "schedulefree", "scipy", "sentence_transformers",
-    "sentencepiece", "silero_vad", "sklearn", "soundfile", "speechbrain", "tensorboard",
+    "pesq", "phonemizer", "PIL", "pyannote", "pyroomacoustics", "pystoi", "pytorch_lightning",
+    "pyworld", "ray", "s3prl", "sacrebleu", "safetensors", "schedulefree", "scipy",
+    "sentence_transformers", "sentencepiece", "silero_vad", "simpleder", "sklearn", "soundfile",
+    "speechbrain", "tensorboard",
     "tensorboardX", "tensorflow", "timm", "tokenizers", "torch", "torch_complex", "torch_optimizer",
     "torchaudio", "torchcodec", "torchcrepe", "torchdata", "torcheval", "torchmetrics", "torchtext",
     "torchvision", "tqdm", "transformer_engine", "transformers", "triton", "trl", "typeguard",
-    "vector_quantize_pytorch", "vocos", "wandb", "warp_rnnt", "warprnnt_pytorch", "webdataset",
-    "whisper", "whisperx", "xformers",
+    "vector_quantize_pytorch", "versa", "vocos", "wandb", "warp_rnnt", "warprnnt_pytorch",
+    "webdataset", "whisper", "whisperx", "xformers",
 )
 # fmt: on
 

@@ -2,6 +2,7 @@
 
 from espnet3_compiler.convert.configs.draft import Block, ConfigDraft, Reasons
 from espnet3_compiler.convert.configs.inference import convert_artifacts
+from espnet3_compiler.convert.configs.known_metrics import convert_known, known_metric
 from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET
@@ -46,9 +47,14 @@ def _convert_metric(item: Block, names: list[str]) -> Plain:
     """Return one metric; a class that is not ours is called as ESPnet3 calls it."""
     block = item.take_block("metric")
     target = block.context.target(str(block.raw_value(TARGET)))
+    known = known_metric(target, block)
+    target = known.target if known else target
     name = target.rpartition(".")[2].lower()
     names.append(name)
-    if target.startswith(METRICS_PACKAGE):
+    metric: Plain
+    if known:
+        metric, inputs = convert_known(item, block, known)
+    elif target.startswith(METRICS_PACKAGE):
         metric, inputs = _convert_error_rate(block, target), _convert_inputs(item, block)
     else:
         inputs = _convert_inputs(item, block)

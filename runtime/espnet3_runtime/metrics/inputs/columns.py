@@ -59,7 +59,7 @@ def read_columns(
     where: str,
     *,
     texts_only: bool = False,
-    reads_audio: bool = False,
+    file_type: str = "",
 ) -> tuple[list[str], dict[str, list[str]]]:
     """Return the utterance ids and one list of values for each input, all in one order.
 
@@ -68,14 +68,14 @@ def read_columns(
         inputs: The source of each argument of the metric, for example ``dataset:text``.
         where: The key path of the inputs, for messages.
         texts_only: Whether the metric compares texts, and so takes no paths of files.
-        reads_audio: Whether it reads files of audio, and so takes arrays of the data set as files.
+        file_type: Of the files that it reads, for what the data set has and is no text.
 
     Raises:
         UserError: A source does not exist, holds files that the metric cannot be meant to take,
             or the sources disagree on the utterances.
     """
-    if reads_audio:
-        results = _with_files(results, inputs.values())
+    if file_type:
+        results = _with_files(results, inputs.values(), file_type)
     for source in inputs.values():
         _refuse_files(results, source, where, texts_only=texts_only)
     sources = {name: _read_column(results, source, where) for name, source in inputs.items()}
@@ -86,12 +86,12 @@ def read_columns(
     return ids, {name: [values[utt_id] for utt_id in ids] for name, values in sources.items()}
 
 
-def _with_files(results: TestResults, sources: Iterable[str]) -> TestResults:
-    """Return results whose columns are files, exact ones, where the data set has arrays."""
+def _with_files(results: TestResults, sources: Iterable[str], file_type: str) -> TestResults:
+    """Return results whose columns are files, exact ones, where the data set has no texts."""
     columns = {source.removeprefix(_COLUMN) for source in sources if source.startswith(_COLUMN)}
     folder = results.directory / "dataset"
-    arrays = {name for name in columns if not (folder / f"{name}.scp").is_file()}
-    formats = {**dict.fromkeys(arrays, OutputFormat("npy")), **results.formats}
+    values = {name for name in columns if not (folder / f"{name}.scp").is_file()}
+    formats = {**dict.fromkeys(values, OutputFormat(file_type)), **results.formats}
     return replace(results, formats=formats, by_value=())
 
 

@@ -62,7 +62,7 @@ def read_pairs(
         UserError: A file cannot be read, or two of an item differ in rate, channels or length.
     """
     for utt_id, *paths in zip(utt_ids, ref, other, strict=True):
-        (one, rate), (two, other_rate) = (_read_samples(Path(path)) for path in paths)
+        (one, rate), (two, other_rate) = (read_wave(Path(path)) for path in paths)
         if rate and other_rate and rate != other_rate:
             raise UserError(f"{utt_id} has {rate} Hz in {paths[0]} and {other_rate} in {paths[1]}")
         if len(one) != len(two):
@@ -78,7 +78,7 @@ def read_pairs(
         yield WavePair(one[:, :length], two[:, :length], rate or other_rate)
 
 
-def _read_samples(path: Path) -> tuple[Samples, int | None]:
+def read_wave(path: Path) -> tuple[Samples, int | None]:
     """Return audio of shape ``(channels, samples)`` and its rate in Hz, None of an array."""
     if path.suffix != ".npy":
         wave, rate = read_audio(path)

@@ -1,0 +1,1 @@
+"""What metrics read: columns of texts and files, pairs of recordings, segments."""
