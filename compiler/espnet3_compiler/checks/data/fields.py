@@ -22,7 +22,7 @@ from espnet3_compiler.checks.data.streams import is_stream_entry
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries, is_available
-from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES
+from espnet3_compiler.checks.training.no_effect import LENGTH_BATCHES, is_filled
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
@@ -46,7 +46,6 @@ _OF_BLOCK = {
     "labels": "the labels are read from",
     "tokens": "the tokens are read from",
 }
-_SIZED = (*SIZED_BATCHES, "chunk")
 _BY_LENGTH = "batches are made by the length of a field"
 _OWN = ("utt_id", "sample_rate")
 """Fields that the runtime reads itself."""
@@ -191,15 +190,17 @@ def _check_batches(
         before = fields_before(entries)
         after = fields_after(config, split, before, recipe) if before else None
         silent = not any(_may_have_lengths(data) for data in entries)
-        if kind.value in _SIZED and silent:
+        if (kind.value in LENGTH_BATCHES or is_filled(batches)) and silent:
             yield from _check_lengths(stage, split, batches, after, recipe)
         if kind.value == "sorted" and silent:
             yield from _unknown_fields(batches.get("length_key"), after, _BY_LENGTH)
         if kind.value == "chunk" and after:
             whole = "a field stays whole"
             yield from _unknown_fields(batches.get("chunk_excluded_keys"), after, whole)
-        if kind.value == "category" and not any(_may_have(data, "categories") for data in entries):
+        grouped = kind.value in ("category", "folded")
+        if grouped and not any(_may_have(data, "categories") for data in entries):
             what = "batches are balanced by a field"
+            what = what if kind.value == "category" else "batches have one value of a field"
             raw = fields_before(entries, transformed=False)
             for name in texts_of(batches.get("category_key")):
                 known = _fields_beside(name, raw, entries, recipe, resolved)

@@ -16,7 +16,7 @@ from espnet3_compiler.checks.targets.datasets import (
     is_available,
 )
 from espnet3_compiler.checks.training.monitors import scheduler_blocks
-from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES, whole_number
+from espnet3_compiler.checks.training.no_effect import LENGTH_BATCHES, whole_number
 from espnet3_compiler.checks.training.schedules import wants_steps
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
@@ -34,7 +34,7 @@ _BASES = (
     *("torch.utils.data.IterDataPipe", "datasets.IterableDataset", "webdataset.WebDataset"),
 )
 _IN_ORDER = "gives its samples one after another"
-_SORTS = ("sorted", *SIZED_BATCHES, "chunk")
+_SORTS = ("sorted", *LENGTH_BATCHES)
 _SHARES = {
     "train": ("limit_train_batches", "overfit_batches", "val_check_interval"),
     "valid": ("limit_val_batches",),
