@@ -184,7 +184,13 @@ def category_field(sampler: Block) -> tuple[str, str]:
 
 
 def note_lost(blocks: Iterable[Block], split: str, problem: str) -> None:
-    """Note all keys that were not taken as not carried."""
+    """Note all keys that were not taken as not carried.
+
+    Args:
+        blocks: ESPnet3's batches.
+        split: ``train`` or ``valid``.
+        problem: Why they are not carried.
+    """
     why = f"{problem}: {CHOOSE_TYPE.format(split=split)}"
     for block in blocks:
         for entry in block.node or ():
