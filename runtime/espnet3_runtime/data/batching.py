@@ -134,30 +134,58 @@ def _by_size(batches: Mapping[str, Any], count: int, lengths: Lengths | None) ->
 
 
 def _by_bins(batches: Mapping[str, Any], lengths: Lengths | None, kind: str) -> BatchPlan:
-    where = getattr(batches, "where", "")
-    bins = batches["batch_bins"]
-    if bins is None:
+    if batches["batch_bins"] is None:
+        where = getattr(batches, "where", "")
         raise UserError(f'type "{kind}" needs "batch_bins"', where=where)
     if lengths is None:
         raise no_lengths_error(batches)
-    least, most = batches["min_batch_size"], batches["batch_size"] or len(lengths.steps)
-    if batches["batch_size"] and most < least:
-        problem = f"a batch cannot have {least} items at least and {most} at most"
-        hint = "make min_batch_size smaller or batch_size larger"
-        raise UserError(problem, where=where, hint=hint)
     order = np.argsort(lengths.steps, kind="stable")
     fields = (lengths, *lengths.others)
     widths = [one.width if kind == "numel" else 1 for one in fields]
     pairs = zip(fields, widths, strict=True)
-    sizes = np.stack([one.steps[order] * width for one, width in pairs])
+    ends = fill_batches(batches, np.stack([one.steps[order] * width for one, width in pairs]))
+    return BatchPlan(order.astype(np.int64), ends, by_item=False)
+
+
+def fill_batches(batches: Mapping[str, Any], sizes: Ints, *, padded: bool = True) -> Ints:
+    """Return where batches end that are filled up to ``batch_bins``, in the order of the items.
+
+    Args:
+        batches: The ``batches`` block; ``batch_size`` and ``min_batch_size`` limit them as well.
+        sizes: ``(fields, N)`` lengths or elements of the items, in their order.
+        padded: Whether each item counts as the largest of its batch, and not as it is.
+
+    Raises:
+        UserError: A batch would need more items than it may have.
+    """
+    count = sizes.shape[1]
+    least, most = read_limits(batches, count)
     ends, start = [], 0
-    while start < len(order):
-        fitting = min(_batch_end(sizes, start, bins), start + most)
-        start = max(fitting, min(start + least, len(order)))
+    while start < count:
+        fitting = min(_batch_end(sizes, start, batches["batch_bins"], padded), start + most)
+        start = max(fitting, min(start + least, count))
         ends.append(start)
     if batches["drop_last"] and ends[-1] - (ends[-2] if len(ends) > 1 else 0) < least:
         ends.pop()
-    return BatchPlan(order.astype(np.int64), np.array(ends, dtype=np.int64), by_item=False)
+    return np.array(ends, dtype=np.int64)
+
+
+def read_limits(batches: Mapping[str, Any], unlimited: int) -> tuple[int, int]:
+    """Return how many items a batch has at least and at most.
+
+    Args:
+        batches: The ``batches`` block.
+        unlimited: The most where ``batch_size`` does not say it.
+
+    Raises:
+        UserError: It would need more than it may have.
+    """
+    least, most = batches["min_batch_size"], batches["batch_size"] or unlimited
+    if batches["batch_size"] and most < least:
+        problem = f"a batch cannot have {least} items at least and {most} at most"
+        hint = "make min_batch_size smaller or batch_size larger"
+        raise UserError(problem, where=getattr(batches, "where", ""), hint=hint)
+    return least, most
 
 
 def no_lengths_error(batches: Mapping[str, Any]) -> UserError:
@@ -169,20 +197,25 @@ def no_lengths_error(batches: Mapping[str, Any]) -> UserError:
     )
 
 
-def _batch_end(sizes: Ints, start: int, bins: int) -> int:
-    """Return the end of the longest batch from ``start`` whose padded size fits.
+def _batch_end(sizes: Ints, start: int, bins: int, padded: bool) -> int:
+    """Return the end of the longest batch from ``start`` whose size fits.
 
     Args:
         sizes: ``(fields, N)`` lengths or elements; the padded size of a batch is the sum of the
             largest of each field, times its items.
         start: Where the batch begins.
         bins: What fits.
+        padded: Whether the padded size counts; else that of the items.
     """
     window = _WINDOW
     while True:
-        largest = np.maximum.accumulate(sizes[:, start : start + window], axis=1).sum(axis=0)
-        padded = largest * np.arange(1, len(largest) + 1)  # grows with the end
-        fitting = int(np.searchsorted(padded, bins, side="right"))
-        if fitting < len(padded) or start + window >= sizes.shape[1]:
+        looked_at = sizes[:, start : start + window]
+        if padded:
+            largest = np.maximum.accumulate(looked_at, axis=1).sum(axis=0)
+            total = largest * np.arange(1, len(largest) + 1)  # grows with the end
+        else:
+            total = looked_at.sum(axis=0).cumsum()
+        fitting = int(np.searchsorted(total, bins, side="right"))
+        if fitting < len(total) or start + window >= sizes.shape[1]:
             return start + max(fitting, 1)
         window *= 2

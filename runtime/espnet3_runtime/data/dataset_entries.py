@@ -88,7 +88,8 @@ def make_dataset(entry: DatasetEntry, directories: DatasetDirectories) -> Any:
         problem = "a generator gives its samples once, and a data set in every epoch"
         hint = "make Dataset a class, and the generator its method __iter__"
         raise UserError(problem, where=entry.where, hint=hint)
-    for method in () if is_stream(dataset) else ("__len__", "__getitem__"):
+    other = is_stream(dataset) or is_sharded(dataset)
+    for method in () if other else ("__len__", "__getitem__"):
         if not hasattr(dataset, method):
             module, _ = load_module(entry, directories)
             raise UserError(f'"{_shown(module)}.Dataset" has no "{method}"', where=entry.where)
@@ -105,6 +106,15 @@ def is_stream(dataset: Any) -> bool:
     if torch_data is not None and isinstance(dataset, torch_data.IterableDataset):
         return True
     return hasattr(dataset, "__iter__") and not hasattr(dataset, "__getitem__")
+
+
+def is_sharded(dataset: Any) -> bool:
+    """Return whether a data set gives parts of itself, as ESPnet3's ``ShardedDataset`` does.
+
+    It then has ``total_shards``, and ``shard(number)`` that returns a data set.
+    """
+    has_count = getattr(dataset, "total_shards", None) is not None
+    return has_count and callable(getattr(dataset, "shard", None))
 
 
 def find_dataset(

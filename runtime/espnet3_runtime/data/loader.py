@@ -17,7 +17,8 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.data.batches.categories import find_categories, plan_categories
 from espnet3_runtime.data.batches.chunks import make_chunk_dataset, plan_chunks
-from espnet3_runtime.data.batching import EpochPlan, make_plan
+from espnet3_runtime.data.batches.folded import plan_folded
+from espnet3_runtime.data.batching import EpochPlan, Lengths, make_plan
 from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader, make_sampling
 from espnet3_runtime.data.item_lengths import Shapes, find_all_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedItem, SeedWorker
@@ -180,13 +181,47 @@ def plan_batches(
     Raises:
         UserError: The block needs what the data do not say, or leaves no batch.
     """
-    kind, lengths = batches["type"], None
-    if kind == "category":
-        return plan_categories(batches, find_categories(dataset, batches, log))
-    if kind != "unsorted":
+    lengths = None
+    if batches["type"] == "sorted" or needs_lengths(batches):
         lengths, reason = find_all_lengths(dataset, batches["length_key"], shapes)
-        if lengths is None and kind == "sorted":
+        if lengths is None and batches["type"] == "sorted":
             log.info("the batches of %s are not sorted by length: %s", split, reason)
+    return plan_by_lengths(dataset, batches, lengths, log)
+
+
+def needs_lengths(batches: Mapping[str, Any]) -> bool:
+    """Return whether the batches of a ``batches`` block cannot be made without lengths."""
+    kind = batches["type"]
+    filled = kind == "category" and batches["batch_bins"] is not None
+    return kind in ("numel", "length", "folded", "chunk") or filled
+
+
+def needs_categories(batches: Mapping[str, Any]) -> bool:
+    """Return whether the batches of a ``batches`` block need the category of every item."""
+    kind = batches["type"]
+    return kind == "category" or (kind == "folded" and batches["category_key"] is not None)
+
+
+def plan_by_lengths(
+    dataset: SplitDataset, batches: Mapping[str, Any], lengths: Lengths | None, log: Logger
+) -> EpochPlan:
+    """Plan the batches of a split of which the lengths are known, where they are needed.
+
+    Args:
+        dataset: The split.
+        batches: Its ``batches`` block.
+        lengths: Lengths of its items.
+        log: Is told that all items are read.
+
+    Raises:
+        UserError: The block needs what the data do not say, or leaves no batch.
+    """
+    kind = batches["type"]
+    names = find_categories(dataset, batches, log) if needs_categories(batches) else None
+    if kind == "category" and names is not None:
+        return plan_categories(batches, names, dataset.sizes, lengths)
+    if kind == "folded":
+        return plan_folded(batches, lengths, names)
     if kind == "chunk":
         return plan_chunks(batches, lengths)
     return make_plan(batches, len(dataset), lengths)

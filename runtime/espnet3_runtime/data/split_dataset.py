@@ -226,6 +226,15 @@ def index_parts(parts: SplitParts) -> SplitDataset:
                 hint="only dataset.train and dataset.valid of a train stage may be such a stream; "
                 "give its Dataset the methods __len__ and __getitem__",
             )
+        for method in ("__len__", "__getitem__"):
+            if not hasattr(member, method):
+                raise UserError(
+                    f"the data set is read by number here, and {type(member).__name__} has no "
+                    f'"{method}"',
+                    where=entry.where,
+                    hint="only dataset.train of a train stage is read shard by shard; the Dataset "
+                    "as a whole, and each shard, needs __len__ and __getitem__",
+                )
         if len(member) == 0:
             raise UserError("the data set has no items", where=entry.where)
     loaded = SplitDataset(parts.entries, parts.members, parts.transforms, parts.preprocessor)

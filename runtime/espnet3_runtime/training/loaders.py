@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from espnet3_runtime.data.dataset_entries import DatasetDirectories, is_stream
+from espnet3_runtime.data.dataset_entries import DatasetDirectories, is_sharded, is_stream
 from espnet3_runtime.data.item_lengths import read_shapes
 from espnet3_runtime.data.loader import Batches, DataParallelRank, make_loader
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.data.split_dataset import index_parts, load_parts
+from espnet3_runtime.data.streams.shard_loader import ShardLoader, make_shard_loader
 from espnet3_runtime.data.streams.stream_loader import make_stream_loader
 from espnet3_runtime.data.streams.stream_split import StreamSplit
 from espnet3_runtime.errors import UserError
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import lightning.pytorch as pl
 
 
+TrainingBatches = Batches | ShardLoader
+"""The loader of a split."""
+
+
 class SplitLoaders:
     """Makes the loaders of the stage (see ``training.module.LoaderFactory``)."""
 
@@ -25,7 +30,7 @@ class SplitLoaders:
         self.context = context
         self.clock = clock
 
-    def __call__(self, split: str, rank: int, world: int) -> Batches | None:
+    def __call__(self, split: str, rank: int, world: int) -> TrainingBatches | None:
         """Return the loader of ``train`` or ``valid``; None when the split is empty."""
         context, config = self.context, self.context.configs["training"]
         if not entries_of(config, split):
@@ -39,6 +44,8 @@ class SplitLoaders:
             return make_stream_loader(
                 stream, split, block, clock=clock, rank=place, log=context.log
             )
+        if split == "train" and any(map(is_sharded, parts.members)):
+            return make_shard_loader(parts, block, clock=clock, rank=place, log=context.log)
         shapes = context.find("collect_stats", f"{split}_shapes")
         return make_loader(
             index_parts(parts),

@@ -10,7 +10,6 @@ from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from espnet3_runtime.data.loader import Batches
 from espnet3_runtime.errors import no_early_end
 from espnet3_runtime.training.continuation import check_schedule
 from espnet3_runtime.training.forward_inputs import (
@@ -24,7 +23,11 @@ from espnet3_runtime.training.forward_inputs import (
 from espnet3_runtime.training.forward_outputs import ForwardOutput, read_forward_output
 from espnet3_runtime.training.lightning_code.data import OwnLoaders, count_batches
 from espnet3_runtime.training.lightning_code.state import STATE_KEY, TrainingState
-from espnet3_runtime.training.loaders import check_train_epoch, check_validation
+from espnet3_runtime.training.loaders import (
+    TrainingBatches,
+    check_train_epoch,
+    check_validation,
+)
 from espnet3_runtime.training.measurements import Weight
 from espnet3_runtime.training.named_optimizers import NamedOptimizerLoop, single_loss, step_plateau
 from espnet3_runtime.training.optimizers import (
@@ -34,7 +37,7 @@ from espnet3_runtime.training.optimizers import (
     make_single_optimizer,
 )
 
-LoaderFactory = Callable[[str, int, int], Batches | None]
+LoaderFactory = Callable[[str, int, int], TrainingBatches | None]
 """From split, rank and number of ranks to a loader; None when the split is empty."""
 
 
@@ -72,7 +75,7 @@ class TrainingModule(pl.LightningModule):
         self._scheduler: Scheduler | None = None
         self._dropped: frozenset[str] | None = None
         self._is_ctc = is_ctc_of_transformers(kept.model)
-        self._made: dict[str, Batches | None] = {}
+        self._made: dict[str, TrainingBatches | None] = {}
         self._named_state: dict[str, dict[str, int]] | None = None  # of a loaded checkpoint
         kept.start_average()
 
@@ -88,7 +91,7 @@ class TrainingModule(pl.LightningModule):
 
     # Data.
 
-    def loader(self, split: str) -> Batches | None:
+    def loader(self, split: str) -> TrainingBatches | None:
         """Return the loader of a split, made at the first call."""
         if self.loaders is None:
             return None

@@ -16,6 +16,12 @@ BARE = STREAM.partition("IterableDataset\n")[2].replace("(IterableDataset)", "")
 MAP = BARE.replace("def __iter__", "def __len__(self): return 1\n    def __getitem__").replace(
     "(self):\n        yield", "(self, index):\n        return"
 )
+SHARDS = """
+class Dataset:
+    def __init__(self, split=""):
+        self.total_shards = 4
+    def shard(self, number): ...
+"""
 SETS = "dataset: {train: [{data_src_args: {split: a}}], valid: [{data_src_args: {split: b}}]}"
 CYCLE = "scheduler: {_target_: torch.optim.lr_scheduler.OneCycleLR, max_lr: 0.1}"
 RUNNER = "class Run:\n    def __call__(self, model, **batch): return [{'text': ''}]\n"
@@ -139,3 +145,26 @@ def test_what_the_kinds_of_a_contract_need(check, field, expected):
     contract = f"    contract: {{inputs: {{speech: {field}}}}}\n"
     rest = f"{INFER}{contract}stages: [train, infer]\n"
     assert found_in(check, MAP, rest=rest) == expected
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        ("", []),
+        ("dataloader: {train: {batches: {type: sorted}}}", []),
+        ("dataloader: {train: {batches: {type: numel, batch_bins: 9}}}", [("R424", "numel")]),
+        ("dataloader: {train: {num_iters_per_epoch: 9}}", [("R415", "9")]),
+        ("trainer: {val_check_interval: 0.25}", [("R415", "0.25")]),
+        (f"{CYCLE}, trainer: {{max_epochs: 9}}", [("R415", "torch.optim.lr_scheduler.OneCycleLR")]),
+    ],
+)
+def test_what_data_that_are_read_shard_by_shard_cannot_serve(check, training, expected):
+    pytest.importorskip("torch")
+    text = (
+        f"{HEAD}configs:\n  training: {{dataset: {{train: [{{}}]}}, {training}}}\nstages: [train]\n"
+    )
+    found = check(text, {"dataset/__init__.py": SHARDS})
+    assert [one for one in found if one[0] in ("R415", "R424", "R425")] == expected
+    given = SHARDS + "class Shard:\n    def lengths(self): ...\n"
+    found = check(text, {"dataset/__init__.py": given})
+    assert "R424" not in [code for code, _ in found]

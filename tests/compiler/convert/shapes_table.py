@@ -130,6 +130,69 @@ dataloader:
       num_iters_per_epoch: 7
       sampler_args: {batch_size: 3, category2utt_file: data/label2utt, num_batches: }
 """
+FOLDED = """
+dataloader:
+  train:
+    iter_factory:
+      _target_: espnet2.iterators.sequence_iter_factory.SequenceIterFactory
+      shuffle: true
+      batches:
+        type: folded
+        batch_size: 20
+        fold_lengths: [80000, 150]
+        min_batch_size: 2
+        utt2category_file: data/utt2text
+        shape_files: ["${stats_dir}/train/speech_shape", "${stats_dir}/train/text_shape"]
+"""
+POWERS = """
+dataset:
+  train: [{data_src_args: {split: train}}, {data_src_args: {split: other}}]
+dataloader:
+  train:
+    iter_factory:
+      _target_: espnet2.iterators.category_iter_factory.CategoryIterFactory
+      batch_type: catpow_balance_dataset
+      sampler_args:
+        batch_bins: 900
+        max_batch_size: 8
+        category_upsampling_factor: 0.5
+        dataset_upsampling_factor: 0.3
+        category2utt_file: data/label2utt
+        dataset2utt_file: data/dataset2utt
+        utt2dataset_file: data/utt2dataset
+        shape_files: ["${stats_dir}/train/speech_shape"]
+"""
+ONE_SET = "{dataset: {train: [{data_src_args: {split: train}}]}}"
+SHARDED = """import numpy as np
+from espnet3.components.data.dataset import ShardedDataset
+
+
+class Dataset(ShardedDataset):
+    def __init__(self, split: str) -> None:
+        self.split = split
+        self.total_shards = 2
+        self.dist_world_size = 1
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> dict:
+        return {"speech": np.full(4, index, dtype=np.float32)}
+
+    def shard(self, index: int) -> "Shard":
+        return Shard(self, range(index, len(self), self.total_shards))
+
+
+class Shard:
+    def __init__(self, whole: Dataset, items: range) -> None:
+        self.whole, self.items = whole, items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> dict:
+        return self.whole[self.items[index]]
+"""
 SEVERAL_CHUNKS = CHUNKS.replace('"100"', "80-120")
 BY_FIELD = """
 dataloader:
@@ -357,13 +420,12 @@ SHAPES = {
         template="asr",
         stages="create_dataset collect_stats train_easy train_full",
     ),
-    "shards": Shape(
-        files={
-            "dataset/__init__.py": "from espnet3.components.data.dataset import ShardedDataset\n\n"
-            "class Dataset(ShardedDataset):\n"
-            "    def __init__(self, split: str) -> None:\n        self.split = split\n"
-        },
-        lost=("Dataset",),
+    "shards": Shape(files={"dataset/__init__.py": SHARDED}),
+    "folded": Shape(training=FOLDED),
+    "powers": Shape(training=POWERS),
+    "alone": Shape(
+        training=merge_texts(POWERS, ONE_SET),
+        lost=("dataloader.train.iter_factory.sampler_args.batch_bins",),
     ),
     "nowhere": Shape(template="nowhere", lost=("egs3.TEMPLATE.nowhere",)),
 }

@@ -191,6 +191,33 @@ def test_metrics_that_ours_measure_too_become_ours(converted):
     assert changed["metrics[1].metric.ref_key"] == "inputs.ref"
 
 
+def test_a_data_set_of_shards_is_trained_shard_by_shard(tmp_path: Path):
+    recipe = write_shape(SHAPES["shards"], "shards", tmp_path)
+    code, report = convert(recipe)
+    assert code == 0
+    (found,) = [item for item in report["changed"] if item["key"] == "Dataset"]
+    assert "dist_world_size is not read" in found["why"]
+    base = tmp_path / "espnet3" / "components" / "data" / "dataset.py"
+    base.parent.mkdir(parents=True)
+    base.write_text("class ShardedDataset: ...\n")
+    text = yaml.safe_load((recipe / "recipe.yaml").read_text())
+    (recipe / "recipe.yaml").write_text(yaml.safe_dump({**text, "stages": ["train"]}))
+    with contextlib.redirect_stderr(io.StringIO()):
+        assert cli.main([f"{recipe}/recipe.yaml"]) == 0
+    command = [sys.executable, "build/run.py", "--stages", "train"]
+    done = subprocess.run(
+        command,
+        cwd=recipe,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    log = (recipe / "exp" / "recipe" / "train" / "train.log").read_text()
+    assert re.findall(r"shard (\d) of 2", log) == ["1", "2", "1"]  # of three epochs
+
+
 def test_a_recipe_may_train_nothing(converted):
     found = manifest(converted, "s2t")
     assert "models" not in found
@@ -230,6 +257,33 @@ def test_a_recipe_may_train_nothing(converted):
             {
                 "num_iters_per_epoch": 7,
                 "batches": {"type": "category", "category_key": "label", "batch_size": 3},
+            },
+        ),
+        (
+            "folded",
+            {
+                "batches": {
+                    "type": "folded",
+                    "batch_size": 20,
+                    "length_key": ["speech", "text"],
+                    "fold_lengths": [80000, 150],
+                    "category_key": "text",
+                    "min_batch_size": 2,
+                }
+            },
+        ),
+        (
+            "powers",
+            {
+                "batches": {
+                    "type": "category",
+                    "category_key": "label",
+                    "category_power": 0.5,
+                    "dataset_power": 0.3,
+                    "epoch_factor": 1.2,
+                    "batch_bins": 900,
+                    "batch_size": 8,
+                }
             },
         ),
     ],

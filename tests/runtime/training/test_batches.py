@@ -9,6 +9,8 @@ from tests.runtime.training_kit import SETS, cut, load, reference, same, state, 
 
 CHUNKS = {"type": "chunk", "chunk_length": 4, "batch_size": 16}
 CATEGORIES = {"type": "category", "category_key": "label", "category_power": 0.5}
+FILLED = {**CATEGORIES, "batch_bins": 66, "dataset_power": 0.5, "epoch_factor": 1.5}
+FOLDED = {"type": "folded", "batch_size": 8, "fold_lengths": [6], "category_key": "label"}
 DATA = {**SETS, "train": [{"data_src": "sets", "data_src_args": {"size": 42}}]}
 
 
@@ -17,6 +19,8 @@ DATA = {**SETS, "train": [{"data_src": "sets", "data_src_args": {"size": 42}}]}
     [
         ({"batches": CHUNKS, "num_iters_per_epoch": 5}, 15),
         ({"batches": CATEGORIES}, 18),
+        ({"batches": FILLED}, 24),
+        ({"batches": FOLDED}, 24),
         ({"batches": {"type": "unsorted"}, "num_iters_per_epoch": 8}, 24),
     ],
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.data.fields import preprocessor_of, split_entries, texts_of
 from espnet3_compiler.checks.data.sample_fields import keeps_field
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES, whole_number
+from espnet3_compiler.checks.training.no_effect import is_filled, whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
@@ -62,10 +62,10 @@ def _check_split(
     if not isinstance(block, Mapping) or not isinstance(batches, Mapping):
         return
     custom = written_entry(block, "loader") or written_entry(block, "sampler")
-    kind, limit = batches.get("type"), written_entry(batches, "batch_bins")
+    limit = written_entry(batches, "batch_bins")
     field = next((str(one.value) for one in texts_of(batches.get("length_key"))), "")
     rate, most = whole_number(rates.get(field)), whole_number(limit.value) if limit else None
-    sized = isinstance(kind, Scalar) and kind.value in SIZED_BATCHES and not custom
+    sized = is_filled(batches) and not custom
     if not (sized and limit and rate and most and most < rate):
         return
     steps = [entry.node.get("transform") for entry in split_entries(recipe, config, split)]

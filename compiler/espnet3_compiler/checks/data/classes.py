@@ -8,7 +8,7 @@ Fails: a ``Dataset`` without ``__len__``; a ``DatasetBuilder`` with ``is_source_
 from collections.abc import Iterable, Iterator
 
 from espnet3_compiler.checks.data.bodies import class_of, entries_of
-from espnet3_compiler.checks.data.streams import is_stream
+from espnet3_compiler.checks.data.streams import is_sharded, is_stream
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -60,7 +60,7 @@ def _check_class(data: DatasetEntry, name: str) -> Iterator[Diagnostic]:
     found = known_class(data.library, path)
     if found is None:
         return
-    if name == "Dataset" and is_stream(data.library, found):
+    if name == "Dataset" and (is_stream(data.library, found) or is_sharded(data.library, found)):
         return
     known = resolve_name.attributes_of(data.library, found)
     missing = missing_methods(data.library, found, _METHODS[name])

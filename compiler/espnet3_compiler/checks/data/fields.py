@@ -18,11 +18,11 @@ from espnet3_compiler.checks.data.sample_fields import (
     item_fields,
     lacking_fields,
 )
-from espnet3_compiler.checks.data.streams import is_stream_entry
+from espnet3_compiler.checks.data.streams import is_sharded_entry, is_stream_entry
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries, is_available
-from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES
+from espnet3_compiler.checks.training.no_effect import LENGTH_BATCHES, is_filled
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
@@ -46,7 +46,6 @@ _OF_BLOCK = {
     "labels": "the labels are read from",
     "tokens": "the tokens are read from",
 }
-_SIZED = (*SIZED_BATCHES, "chunk")
 _BY_LENGTH = "batches are made by the length of a field"
 READ_BY_RUNTIME = ("utt_id", "sample_rate")
 """Fields that the runtime reads itself."""
@@ -191,15 +190,18 @@ def _check_batches(
         before = fields_before(entries)
         after = fields_after(config, split, before, recipe) if before else None
         silent = not any(_may_have_lengths(data) for data in entries)
-        if kind.value in _SIZED and silent:
-            yield from _check_lengths(stage, split, batches, after, recipe)
+        if (kind.value in LENGTH_BATCHES or is_filled(batches)) and silent:
+            shards = split == "train" and any(is_sharded_entry(data) for data in entries)
+            yield from _check_lengths(stage, split, batches, after, recipe, shards=shards)
         if kind.value == "sorted" and silent:
             yield from _unknown_fields(batches.get("length_key"), after, _BY_LENGTH)
         if kind.value == "chunk" and after:
             whole = "a field stays whole"
             yield from _unknown_fields(batches.get("chunk_excluded_keys"), after, whole)
-        if kind.value == "category" and not any(_may_have(data, "categories") for data in entries):
+        grouped = kind.value in ("category", "folded")
+        if grouped and not any(_may_have(data, "categories") for data in entries):
             what = "batches are balanced by a field"
+            what = what if kind.value == "category" else "batches have one value of a field"
             raw = fields_before(entries, transformed=False)
             for name in texts_of(batches.get("category_key")):
                 known = _fields_beside(name, raw, entries, recipe, resolved)
@@ -232,7 +234,13 @@ def _fields_beside(
 
 
 def _check_lengths(
-    stage: StageDecl, split: str, batches: Mapping, after: Fields | None, recipe: Recipe
+    stage: StageDecl,
+    split: str,
+    batches: Mapping,
+    after: Fields | None,
+    recipe: Recipe,
+    *,
+    shards: bool,
 ) -> Iterator[Diagnostic]:
     """Report lengths of a field that items do not have, or that nothing gives.
 
@@ -242,13 +250,14 @@ def _check_lengths(
         batches: The ``batches`` block.
         after: The fields of the items after the preprocessor.
         recipe: The recipe.
+        shards: Whether the data are read shard by shard, whose lengths no stage collects.
     """
     kind = batches.get("type")
     assert isinstance(kind, Scalar)
     unknown = list(_unknown_fields(batches.get("length_key"), after, _BY_LENGTH))
     yield from unknown
-    if not unknown and not _collects_lengths(stage, recipe):
-        yield _no_lengths(split, kind)
+    if not unknown and (shards or not _collects_lengths(stage, recipe)):
+        yield _no_lengths(split, kind, shards=shards)
 
 
 def _unknown_fields(node: Node | None, fields: Fields | None, what: str) -> Iterator[Diagnostic]:
@@ -285,14 +294,16 @@ def _collects_lengths(stage: StageDecl, recipe: Recipe) -> bool:
     return False
 
 
-def _no_lengths(split: str, kind: Scalar) -> Diagnostic:
+def _no_lengths(split: str, kind: Scalar, *, shards: bool) -> Diagnostic:
+    how = "add a stage collect_stats before, or lengths() to the Dataset"
+    how = "give each shard a method lengths()" if shards else how
     other = "" if kind.value == "chunk" else "; or type: unsorted"
     return value_finding(
         "R424",
         f'"dataloader.{split}.batches" with type: {kind.value} needs the length of every item',
         kind,
         "no lengths",
-        advice=(f"add a stage collect_stats before, or lengths() to the Dataset{other}",),
+        advice=(f"{how}{other}",),
     )
 
 

@@ -1,8 +1,9 @@
-"""Data sets that give their samples one after another, without a length and without numbers.
+"""Data sets whose epochs have no known length: streams, and those that are read shard by shard.
 
 Passes: ``class Dataset(torch.utils.data.IterableDataset)`` in ``dataset.train`` of a train stage.
 Fails: the same beside ``type: numel``, beside a ``sampler``, ``val_check_interval: 0.5`` or
 ``OneCycleLR`` without ``max_steps``, or in ``dataset.test`` of a stage ``infer``.
+The shards of a data set with ``total_shards`` have lengths and numbers of their own.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from espnet3_compiler.checks.targets.datasets import (
     is_available,
 )
 from espnet3_compiler.checks.training.monitors import scheduler_blocks
-from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES, whole_number
+from espnet3_compiler.checks.training.no_effect import LENGTH_BATCHES, whole_number
 from espnet3_compiler.checks.training.schedules import wants_steps
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
@@ -34,7 +35,8 @@ _BASES = (
     *("torch.utils.data.IterDataPipe", "datasets.IterableDataset", "webdataset.WebDataset"),
 )
 _IN_ORDER = "gives its samples one after another"
-_SORTS = ("sorted", *SIZED_BATCHES, "chunk")
+_BY_SHARDS = "gives a shard in each epoch"
+_SORTS = ("sorted", *LENGTH_BATCHES)
 _SHARES = {
     "train": ("limit_train_batches", "overfit_batches", "val_check_interval"),
     "valid": ("limit_val_batches",),
@@ -49,13 +51,17 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         config = certain_config(stage, "training", resolved)
         for split in ("train", "valid") if config else ():
             assert config is not None
-            entries = dataset_entries(recipe.library, config, certain=True, splits=(split,))
+            entries = list(dataset_entries(recipe.library, config, certain=True, splits=(split,)))
             stream = next((data for data in entries if is_stream_entry(data)), None)
+            shards = next((data for data in entries if is_sharded_entry(data)), None)
             if stream is not None:
                 label = Label(entry_span(stream), "a stream of samples")
                 found += _check_batches(config, split, label)
-                found += _check_shares(config, split, label)
-                found += _check_schedules(config, label, recipe) if split == "train" else ()
+                found += _check_lengths(config, split, label, _IN_ORDER, recipe)
+            elif shards is not None and split == "train":
+                label = Label(entry_span(shards), "a shard an epoch")
+                found += _check_epochs(config, label)
+                found += _check_lengths(config, split, label, _BY_SHARDS, recipe)
     for stage in recipe.stages:
         if stage_kind(stage) in sample_readers().keys() - {"train"}:  # those by number
             found += _check_stage(stage, recipe, resolved)
@@ -81,6 +87,54 @@ def is_stream(library: Library, found: ClassFound) -> bool:
     known = resolve_name.attributes_of(library, found)
     seen = len(classes) == len(order) and not any(one.summary.open for one in classes)
     return seen and "__iter__" in known and not {"__getitem__", "__getattr__"} & set(known)
+
+
+def is_sharded_entry(data: DatasetEntry) -> bool:
+    """Return whether the data set of an entry certainly gives parts of itself."""
+    found = class_of(data.library, f"{data.module}.Dataset") if is_available(data) else None
+    return found is not None and is_sharded(data.library, found)
+
+
+def is_sharded(library: Library, found: ClassFound) -> bool:
+    """Return whether a class has a method ``shard``, and a number of shards that its code sets."""
+    if "shard" not in resolve_name.attributes_of(library, found):
+        return False
+    order = resolve_name.resolution_order(library, found)
+    files = [library.file(one.location) for one in order if isinstance(one, ClassFound)]
+    return any(file is not None and "total_shards" in file.text.text for file in files)
+
+
+def _check_lengths(
+    config: Mapping, split: str, label: Label, reason: str, recipe: Recipe
+) -> Iterator[Diagnostic]:
+    """Report settings for an epoch of a known length.
+
+    Args:
+        config: The training config.
+        split: ``train`` or ``valid``.
+        label: The data set.
+        reason: Why the length is not known.
+        recipe: The recipe.
+    """
+    yield from _check_shares(config, split, label, reason)
+    if split == "train":
+        yield from _check_schedules(config, label, reason, recipe)
+
+
+def _check_epochs(config: Mapping, label: Label) -> Iterator[Diagnostic]:
+    """Report an epoch of so many batches, where it is a shard."""
+    block = node_at(config, ("dataloader", "train"))
+    epoch = written_entry(block, "num_iters_per_epoch") if isinstance(block, Mapping) else None
+    own = isinstance(block, Mapping) and written_entry(block, "loader")
+    if epoch and not own and not is_null(epoch.value):
+        yield value_finding(
+            "R415",
+            f"{epoch.name} goes on where an epoch ended, and the data set {_BY_SHARDS}",
+            epoch.value,
+            "an epoch is a shard",
+            related=(label,),
+            advice=("write trainer.limit_train_batches, or choose another total_shards",),
+        )
 
 
 def _check_batches(config: Mapping, split: str, label: Label) -> Iterator[Diagnostic]:
@@ -132,14 +186,14 @@ def _check_batches(config: Mapping, split: str, label: Label) -> Iterator[Diagno
         )
 
 
-def _check_shares(config: Mapping, split: str, label: Label) -> Iterator[Diagnostic]:
+def _check_shares(config: Mapping, split: str, label: Label, reason: str) -> Iterator[Diagnostic]:
     for name in _SHARES[split]:
         node = node_at(config, ("trainer", name))
         if isinstance(node, Scalar) and isinstance(node.value, float) and 0 < node.value < 1:
             yield value_finding(
                 "R415",
                 f'"trainer.{name}" is {node.value}, a share of an epoch, and how many batches an '
-                f"epoch has is not known: the data set {_IN_ORDER}",
+                f"epoch has is not known: the data set {reason}",
                 node,
                 "a share of what?",
                 related=(label,),
@@ -147,7 +201,9 @@ def _check_shares(config: Mapping, split: str, label: Label) -> Iterator[Diagnos
             )
 
 
-def _check_schedules(config: Mapping, label: Label, recipe: Recipe) -> Iterator[Diagnostic]:
+def _check_schedules(
+    config: Mapping, label: Label, reason: str, recipe: Recipe
+) -> Iterator[Diagnostic]:
     """Report schedules over all steps of a training whose epochs have no known length."""
     steps = node_at(config, ("trainer", "max_steps"))
     if steps is not None and not is_null(steps) and whole_number(steps) != -1:
@@ -162,7 +218,7 @@ def _check_schedules(config: Mapping, label: Label, recipe: Recipe) -> Iterator[
             yield value_finding(
                 "R415",
                 f"{name} needs the number of steps, and how many an epoch has is not known: the "
-                f"data set {_IN_ORDER}",
+                f"data set {reason}",
                 target,
                 "no total_steps",
                 related=(label,),

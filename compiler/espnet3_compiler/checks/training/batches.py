@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.empty_lists import why_no_validation
-from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES
+from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES, is_filled
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
@@ -28,12 +28,14 @@ _NEEDS = {
     **dict.fromkeys(SIZED_BATCHES, "batch_bins"),
     "chunk": "chunk_length",
     "category": "category_key",
+    "folded": "fold_lengths",
 }
 """Types of batches, and the setting without which they cannot be made."""
 _MEANINGS = {
     "batch_bins": "the size that a padded batch may have",
     "chunk_length": "the steps of a window; of audio, samples",
     "category_key": "the field or column whose values are balanced",
+    "fold_lengths": "the steps that halve batch_size, for each field of length_key",
 }
 
 
@@ -58,10 +60,12 @@ def _check_batches(config: Mapping) -> Iterator[Diagnostic]:
         if custom or not isinstance(kind, Scalar) or not has_certain_keys(batches):
             continue
         yield from _check_needed(split, batches, kind)
-        if kind.value in SIZED_BATCHES and not is_null(bins):
+        if (is_filled(batches) and not is_null(bins)) or kind.value == "folded":
             yield from _check_limits(batches)
         elif kind.value not in SIZED_BATCHES:
             yield from _check_length_key(batches, kind)
+        if kind.value == "folded":
+            yield from _check_folds(batches)
         if kind.value == "chunk":
             yield from _check_whole_fields(batches)
 
@@ -91,6 +95,22 @@ def _check_length_key(batches: Mapping, kind: Scalar) -> Iterator[Diagnostic]:
             "one field",
             related=(Label(use_location(kind), "the type"),),
             advice=("write one field, or type: numel or length",),
+        )
+
+
+def _check_folds(batches: Mapping) -> Iterator[Diagnostic]:
+    """Report another number of ``fold_lengths`` than of fields whose lengths they fold."""
+    key, folds = batches.get("length_key"), batches.get("fold_lengths")
+    fields = len(key.items) if isinstance(key, Sequence) else 1
+    if isinstance(folds, Sequence) and folds.items and len(folds.items) != fields:
+        yield value_finding(
+            "R415",
+            f"fold_lengths has one number for each field of length_key: {fields}, not "
+            f"{len(folds.items)}",
+            folds,
+            f"one number for each of {fields}" if fields > 1 else "one number",
+            related=(Label(use_location(key), "the fields"),) if key else (),
+            advice=("write a number for each field, in the order of length_key",),
         )
 
 

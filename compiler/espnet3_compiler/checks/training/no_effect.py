@@ -16,19 +16,23 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.stage_graph.lightning_models import self_trained_configs
 from espnet3_compiler.syntax.span_key import span_key, written_entry
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, is_null, node_at
 
 SIZED_BATCHES = ("numel", "length")
-"""Kinds of batches whose size is ``batch_bins``."""
+"""Kinds of batches whose size is always ``batch_bins``."""
+LENGTH_BATCHES = (*SIZED_BATCHES, "folded", "chunk")
+"""Kinds of batches that need the length of every item."""
 
 _READ_BY = {
-    "batch_bins": SIZED_BATCHES,
-    "length_key": ("sorted", "chunk", "unsorted", *SIZED_BATCHES),
+    "batch_bins": (*SIZED_BATCHES, "category"),
+    "length_key": ("sorted", "unsorted", *LENGTH_BATCHES),
+    "fold_lengths": ("folded",),
     **dict.fromkeys(
         ("chunk_length", "chunk_shift_ratio", "chunk_excluded_keys", "chunk_short_samples"),
         ("chunk",),
     ),
-    **dict.fromkeys(("category_key", "category_power"), ("category",)),
+    "category_key": ("category", "folded"),
+    **dict.fromkeys(("category_power", "dataset_power", "epoch_factor"), ("category",)),
 }
 """Settings of batches, by the types that read them."""
 
@@ -75,7 +79,9 @@ def _training_settings(config: Mapping, *, own_steps: bool) -> Iterator[JudgedSe
     for split in ("train", "valid"):
         block = node_at(config, ("dataloader", split))
         if isinstance(block, Mapping):
-            yield from _batch_settings(block)
+            data = node_at(config, ("dataset", split))
+            alone = isinstance(data, Sequence) and len(data.items) == 1
+            yield from _batch_settings(block, alone=alone)
     trainer = config.get("trainer")
     for name in ("max_epochs", "max_steps", "limit_train_batches"):
         entry = written_entry(trainer, name) if isinstance(trainer, Mapping) else None
@@ -84,7 +90,21 @@ def _training_settings(config: Mapping, *, own_steps: bool) -> Iterator[JudgedSe
             yield entry, finding if is_zero(entry.value) else None
 
 
-def _batch_settings(block: Mapping) -> Iterator[JudgedSetting]:
+def is_filled(batches: Mapping) -> bool:
+    """Return whether batches are filled up to ``batch_bins``."""
+    kind = batches.get("type")
+    balanced = isinstance(kind, Scalar) and kind.value == "category"
+    sized = isinstance(kind, Scalar) and kind.value in SIZED_BATCHES
+    return sized or (balanced and not is_null(batches.get("batch_bins")))
+
+
+def _batch_settings(block: Mapping, *, alone: bool) -> Iterator[JudgedSetting]:
+    """Yield the settings of the batches of a split.
+
+    Args:
+        block: Its loader.
+        alone: Whether the split is one data set.
+    """
     loader, sampler = written_entry(block, "loader"), written_entry(block, "sampler")
     batches = written_entry(block, "batches")
     epoch = written_entry(block, "num_iters_per_epoch")
@@ -110,11 +130,16 @@ def _batch_settings(block: Mapping) -> Iterator[JudgedSetting]:
             message = f"{name} has no effect with type: {kind.value}"
             hint = f"use type: {' or '.join(kinds)}, or remove the key"
             idle = _no_effect("R803", entry, message, hint=hint)
-            yield entry, None if kind.value in kinds else idle
-    bins, least = (written_entry(batches.value, name) for name in ("batch_bins", "min_batch_size"))
-    if least:
+            used = kind.value in kinds or (name == "length_key" and is_filled(batches.value))
+            if used and name == "dataset_power" and alone and not is_null(entry.value):
+                message = f"{name} has no effect with one data set in dataset.train"
+                idle = _no_effect("R803", entry, message, hint="remove the key, or list others")
+                used = False
+            yield entry, None if used else idle
+    if least := written_entry(batches.value, "min_batch_size"):
         message = "min_batch_size has no effect where batch_bins does not count"
-        counts = kind.value in SIZED_BATCHES and bins
+        bins = written_entry(batches.value, "batch_bins")
+        counts = (is_filled(batches.value) and bins) or kind.value == "folded"
         yield least, None if counts else _no_effect("R803", least, message)
 
 

@@ -6,16 +6,23 @@ left free, so that the checker asks for a choice.
 
 from dataclasses import dataclass
 
+from espnet3_compiler.convert.configs.batch_units import (
+    FILLED,
+    convert_bins,
+    convert_folds,
+    length_fields,
+)
 from espnet3_compiler.convert.configs.draft import Block, ConfigDraft, Reasons
 from espnet3_compiler.convert.configs.iterators import (
     CATEGORY_FACTORY,
     CHOOSE_TYPE,
     CHUNK_FACTORY,
-    FEATURES,
     OF_ONE_DEVICE,
+    category_field,
     convert_categories,
     convert_chunks,
-    shape_files,
+    note_category,
+    note_lost,
 )
 from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.tree import Plain
@@ -24,7 +31,7 @@ from espnet3_schemas import TARGET
 SEQUENCE_FACTORY = "espnet2.iterators.sequence_iter_factory.SequenceIterFactory"
 FACTORIES = (SEQUENCE_FACTORY, CHUNK_FACTORY, CATEGORY_FACTORY)
 BY_BINS = ("numel", "length")
-BATCH_TYPES = ("unsorted", "sorted", *BY_BINS)
+BATCH_TYPES = ("unsorted", "sorted", "folded", *BY_BINS)
 NO_EFFECT = left_out("it has no effect with an iter_factory")
 FOR_SPEED = left_out("it changes the speed of loading alone")
 SPLIT_REASONS: Reasons = {
@@ -38,14 +45,8 @@ SPLIT_REASONS: Reasons = {
 BATCH_REASONS: Reasons = {
     "shape_files": became("the stage collect_stats", "lengths come from it"),
     "sort_in_batch": left_out("the order inside a batch has no effect on padded batches"),
-    "utt2category_file": lost("write a batch sampler: dataloader.train.sampler"),
+    "utt2category_file": left_out("it is of the type folded alone"),
 }
-UNIT_REASON = "batch_bins counts the field speech here, samples of audio, not features"
-FRONTEND_DEFAULTS = {"n_mels": 80, "hop_length": 128}  # of ESPnet2
-
-FILLED = (
-    "a batch ends before the item that would take it over batch_bins; in ESPnet3 it has this item"
-)
 SHUFFLED = (
     "items are shuffled, and each epoch has new batches; in ESPnet3 batches are shuffled, and keep "
     "their items in the order of the data"
@@ -158,7 +159,7 @@ def _convert_factory(
     if target == CHUNK_FACTORY:
         convert_chunks(factory, split, draft)
     elif target == CATEGORY_FACTORY:
-        convert_categories(factory, split, draft, several=several)
+        convert_categories(factory, split, model, draft, several=several)
     else:
         factory.raw_value(TARGET)
         _convert_sequence(factory, split, model, draft)
@@ -188,6 +189,17 @@ def _note_collate(factory: Block, collate: Plain, draft: ConfigDraft) -> None:
         factory.add_note("collate_fn", lost("all splits have dataloader.collate_fn"))
 
 
+def _convert_folded(block: Block, batches: _Batches, draft: ConfigDraft) -> bool:
+    """Write what folded batches alone have; return whether that is possible."""
+    if why := convert_folds(block, batches.model, batches.to, draft):
+        block.add_note("type", lost(f"{why}: {CHOOSE_TYPE.format(split=batches.split)}"))
+        note_lost((block,), batches.split, why)
+        return False
+    if block.has_value("utt2category_file"):
+        note_category(block, *category_field(block), batches.to, draft)
+    return True
+
+
 def _convert_batches(block: Block, batches: _Batches, draft: ConfigDraft) -> None:
     kind, to = batches.kind, batches.to
     if kind not in BATCH_TYPES:
@@ -195,15 +207,17 @@ def _convert_batches(block: Block, batches: _Batches, draft: ConfigDraft) -> Non
         for entry in block.node or ():
             block.add_note(entry.name, lost(why))
         return
+    if kind == "folded" and not _convert_folded(block, batches, draft):
+        return
     draft.set_value((*to, "type"), kind, block.span("type"))
-    fields = _length_fields(block)
-    if kind != "unsorted" and fields not in ([], ["speech"]):
+    fields = length_fields(block)
+    if kind not in ("unsorted", "folded") and fields not in ([], ["speech"]):
         key: Plain = [*fields] if len(fields) > 1 and kind in BY_BINS else fields[0]
         draft.set_value((*to, "length_key"), key, block.span("shape_files"))
     for name in ("drop_last", "min_batch_size"):
         block.move_key(draft, name, (*to, name))
     if kind in BY_BINS:
-        _convert_bins(block, batches, draft)
+        convert_bins(block, kind, batches.model, to, draft)
         why = "batch_bins alone fills a batch of this type, as in ESPnet3"
         block.add_note("batch_size", left_out(why))
         if block.raw_value("padding") is False:
@@ -216,61 +230,6 @@ def _convert_batches(block: Block, batches: _Batches, draft: ConfigDraft) -> Non
         block.add_note("sort_batch", lost("batches of short items come first, or shuffled"))
     why = "it is of the type folded alone"
     block.note_rest({**BATCH_REASONS, "fold_lengths": left_out(why)})
-
-
-def _convert_bins(block: Block, batches: _Batches, draft: ConfigDraft) -> None:
-    """Write ``batch_bins`` for a field of the data set; ESPnet3 counts what ``shape_files`` have.
-
-    There is arithmetic for one thing alone: features of ESPnet2's default front end.
-    """
-    bins, span = block.raw_value("batch_bins"), block.span("batch_bins")
-    if not isinstance(bins, int):
-        return
-    files = shape_files(block)
-    if (files and FEATURES not in files) or (
-        files in ([], [FEATURES]) and _has_no_front_end(batches.model)
-    ):
-        draft.set_value((*batches.to, "batch_bins"), bins, span)
-        return
-    why = _unknown_unit(files, batches.model)
-    if why:
-        block.add_note("batch_bins", lost(f"{why}; {UNIT_REASON}: choose it anew"))
-        return
-    given = batches.model.get("frontend_conf") if isinstance(batches.model, dict) else None
-    conf = given if isinstance(given, dict) else {}
-    mels, hop = (
-        value if isinstance(value := conf.get(name), int) and value > 0 else default
-        for name, default in FRONTEND_DEFAULTS.items()
-    )
-    is_numel = batches.kind == "numel"
-    samples = bins * hop // (mels if is_numel else 1)
-    draft.set_value((*batches.to, "batch_bins"), samples, span)
-    by = f"{bins} / {mels} mels * {hop}" if is_numel else f"{bins} * {hop}"
-    block.add_note("batch_bins", became(f"{by} samples a frame = {samples}", UNIT_REASON))
-
-
-def _length_fields(block: Block) -> list[str]:
-    """Return the fields of the data set by whose lengths batches are made."""
-    files = shape_files(block)
-    return ["speech" if name == FEATURES else name.removesuffix("_shape") for name in files]
-
-
-def _has_no_front_end(model: Plain) -> bool:
-    """Return whether a task's data set has features, which are counted there as here."""
-    if not isinstance(model, dict):
-        return False
-    return model.get("input_size") is not None or model.get("frontend", "default") is None
-
-
-def _unknown_unit(files: list[str], model: Plain) -> str | None:
-    """Return why the unit of ``batch_bins`` is not known, or None."""
-    if len(files) > 1:
-        return f"it is the sum over {' and '.join(files)}"
-    if not isinstance(model, dict):
-        return "it counts what collect_feats of the model makes"
-    if model.get("frontend", "default") != "default":
-        return f"it counts features of the front end {model.get('frontend')}"
-    return None
 
 
 def _convert_plain_loader(block: Block, split: str, draft: ConfigDraft) -> Plain:

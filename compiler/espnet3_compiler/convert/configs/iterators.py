@@ -3,14 +3,21 @@
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from espnet3_compiler.convert.configs.batch_units import (
+    FEATURES,
+    FILLED,
+    convert_bins,
+    length_fields,
+    shape_files,
+)
 from espnet3_compiler.convert.configs.draft import RENAMED, Block, ConfigDraft, Reasons
 from espnet3_compiler.convert.notes import became, left_out, lost
+from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET
 
 CHUNK_FACTORY = "espnet2.iterators.chunk_iter_factory.ChunkIterFactory"
 CATEGORY_FACTORY = "espnet2.iterators.category_iter_factory.CategoryIterFactory"
-CATEGORY_TYPES = ("catbel", "catpow")
-FEATURES = "feats_shape"
+CATEGORY_TYPES = ("catbel", "catpow", "catpow_balance_dataset")
 CHUNK_REASONS: Reasons = {
     "shape_files": became("the stage collect_stats", "lengths come from it"),
     "num_cache_chunks": left_out("the windows of all samples are mixed"),
@@ -20,6 +27,10 @@ CHUNK_REASONS: Reasons = {
 CATEGORY_REASONS: Reasons = {
     "epoch": left_out("each epoch draws its batches anew"),
     "min_batch_size": left_out("every batch has batch_size samples, but the last"),
+    "batch_size": left_out("catpow reads max_batch_size, which is batch_size here"),
+    "shape_files": became("the stage collect_stats", "lengths come from it"),
+    "utt2dataset_file": became("the entries of dataset.train", "they are the data sets"),
+    "dataset2utt_file": became("the entries of dataset.train", "they are the data sets"),
     "distributed": left_out("each device draws batches of its own"),
 }
 OF_ONE_DEVICE = "a batch is that of one device here"
@@ -36,7 +47,7 @@ def convert_chunks(factory: Block, split: str, draft: ConfigDraft) -> None:
     """
     to, length = ("dataloader", split, "batches"), str(factory.look_at("chunk_length"))
     if not length.isdecimal():
-        _note_lost((factory,), split, "chunks have one length here")
+        note_lost((factory,), split, "chunks have one length here")
         return
     factory.add_note(TARGET, became("batches.type: chunk", RENAMED))
     draft.set_value((*to, "type"), "chunk", factory.span(TARGET))
@@ -62,18 +73,21 @@ def convert_chunks(factory: Block, split: str, draft: ConfigDraft) -> None:
     factory.note_rest(CHUNK_REASONS)
 
 
-def convert_categories(factory: Block, split: str, draft: ConfigDraft, *, several: bool) -> None:
+def convert_categories(
+    factory: Block, split: str, model: Plain, draft: ConfigDraft, *, several: bool
+) -> None:
     """Write balanced batches.
 
     Args:
         factory: ESPnet2's iterator.
         split: ``train`` or ``valid``.
+        model: The model of a task; None for another one.
         draft: Our config.
         several: Whether there are several devices.
     """
     sampler = factory.take_block("sampler_args")
     kind = factory.look_at("batch_type") or "catbel"
-    file, field = _category_field(sampler)
+    file, field = category_field(sampler)
     problem = ""
     if split != "train":
         problem = "only training has balanced batches"
@@ -81,21 +95,24 @@ def convert_categories(factory: Block, split: str, draft: ConfigDraft, *, severa
         problem = f"{kind} is unknown"
     elif not field:
         problem = "no file says the categories"
+    elif kind == "catpow_balance_dataset" and _count_data_sets(draft) < 2:  # noqa: PLR2004
+        problem = "dataset_power balances the entries of dataset.train here, and there is one"
+    elif kind != "catbel" and not isinstance(sampler.look_at("batch_bins"), int):
+        problem = f"{kind} fills batches up to batch_bins, and there are none"
     if problem:
-        _note_lost((factory, sampler), split, problem)
+        note_lost((factory, sampler), split, problem)
         return
     to = ("dataloader", split, "batches")
     factory.add_note(TARGET, became("batches.type: category", RENAMED))
     draft.set_value((*to, "type"), "category", factory.span(TARGET))
-    draft.set_value((*to, "category_key"), field, sampler.span(file))
-    why = "the field, or column of the data set, with the category: name another if it is that"
-    sampler.add_note(file, became(f"category_key: {field}", why))
+    note_category(sampler, file, field, to, draft)
     factory.raw_value("batch_type")
-    if kind == "catpow":
-        draft.set_value((*to, "category_power"), 1.0)  # ESPnet2's default
-        sampler.move_key(draft, "upsampling_factor", (*to, "category_power"))
-    for name in ("batch_size", "drop_last"):
-        sampler.move_key(draft, name, (*to, name))
+    if kind == "catbel":
+        sampler.move_key(draft, "batch_size", (*to, "batch_size"))
+    else:
+        factory.add_note("batch_type", became("type: category", FILLED))
+        _convert_powers(sampler, str(kind), model, to, draft)
+    sampler.move_key(draft, "drop_last", (*to, "drop_last"))
     sampler.move_key(draft, "num_batches", ("dataloader", split, "num_iters_per_epoch"))
     if several and sampler.look_at("distributed"):
         sampler.add_note("distributed", lost(f"{OF_ONE_DEVICE}: divide batch_size by their number"))
@@ -104,7 +121,60 @@ def convert_categories(factory: Block, split: str, draft: ConfigDraft, *, severa
     sampler.note_rest(CATEGORY_REASONS, lost("batches of type: category count samples"))
 
 
-def _category_field(sampler: Block) -> tuple[str, str]:
+def note_category(
+    block: Block, file: str, field: str, to: tuple[str, ...], draft: ConfigDraft
+) -> None:
+    """Write the field that says the category of an item.
+
+    Args:
+        block: ESPnet3's batches.
+        file: The key of the file that says it there.
+        field: What the name of the file says.
+        to: Where our batches are.
+        draft: Our config.
+    """
+    draft.set_value((*to, "category_key"), field, block.span(file))
+    why = "the field, or column of the data set, with the category: name another if it is that"
+    block.add_note(file, became(f"category_key: {field}", why))
+
+
+def _convert_powers(
+    sampler: Block, kind: str, model: Plain, to: tuple[str, ...], draft: ConfigDraft
+) -> None:
+    """Write batches that are filled by chance, with ESPnet2's defaults where it has others.
+
+    Args:
+        sampler: The arguments of ESPnet2's sampler.
+        kind: Its type.
+        model: The model of a task; None for another one.
+        to: Where our batches are.
+        draft: Our config.
+    """
+    by_data_set = kind == "catpow_balance_dataset"
+    powers = {"category_power": "upsampling_factor"}
+    if by_data_set:
+        powers = {"category_power": "category_upsampling_factor"}
+        powers["dataset_power"] = "dataset_upsampling_factor"
+    for name, given in powers.items():
+        draft.set_value((*to, name), 1.0)
+        sampler.move_key(draft, given, (*to, name))
+    draft.set_value((*to, "epoch_factor"), 1.2)
+    sampler.move_key(draft, "dataset_scaling_factor", (*to, "epoch_factor"))
+    sampler.move_key(draft, "max_batch_size", (*to, "batch_size"))
+    sampler.move_key(draft, "min_batch_size", (*to, "min_batch_size"))
+    convert_bins(sampler, kind, model, to, draft)
+    fields = length_fields(sampler)
+    if fields not in ([], ["speech"]):
+        draft.set_value((*to, "length_key"), fields[0], sampler.span("shape_files"))
+
+
+def _count_data_sets(draft: ConfigDraft) -> int:
+    dataset = draft.values.get("dataset")
+    entries = dataset.get("train") if isinstance(dataset, dict) else None
+    return len(entries) if isinstance(entries, list) else 0
+
+
+def category_field(sampler: Block) -> tuple[str, str]:
     """Return the key of the file that lists categories, and what its name says: ``spk2utt``."""
     for key in ("category2utt_file", "utt2category_file"):
         if sampler.has_value(key):
@@ -113,15 +183,16 @@ def _category_field(sampler: Block) -> tuple[str, str]:
     return "", ""
 
 
-def _note_lost(blocks: Iterable[Block], split: str, problem: str) -> None:
+def note_lost(blocks: Iterable[Block], split: str, problem: str) -> None:
+    """Note all keys that were not taken as not carried.
+
+    Args:
+        blocks: ESPnet3's batches.
+        split: ``train`` or ``valid``.
+        problem: Why they are not carried.
+    """
     why = f"{problem}: {CHOOSE_TYPE.format(split=split)}"
     for block in blocks:
         for entry in block.node or ():
             if entry.name not in block.taken:
                 block.add_note(entry.name, lost(why))
-
-
-def shape_files(block: Block) -> list[str]:
-    """Return the names of the shape files by which batches are made."""
-    given = block.look_at("shape_files")
-    return [PurePosixPath(str(path)).name for path in given] if isinstance(given, list) else []

@@ -1,1 +1,1 @@
-"""Batches of windows, and batches that are balanced over categories."""
+"""Batches of windows, folded ones, and such that are balanced over categories."""

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from espnet3_runtime.data.batching import BatchPlan, Ints, batch_ends, no_batch_error
+from espnet3_runtime.data.batching import (
+    BatchPlan,
+    Ints,
+    Lengths,
+    batch_ends,
+    fill_batches,
+    no_batch_error,
+    no_lengths_error,
+)
 from espnet3_runtime.data.split_dataset import SplitDataset
 from espnet3_runtime.errors import UserError, did_you_mean
 
@@ -16,19 +24,39 @@ Names = NDArray[np.str_]
 
 
 @dataclass(frozen=True)
-class CategoryPlan:
-    """Batches whose items are drawn by category; a pass has as many items as there are.
+class _Groups:
+    """The items of each category, and how often they are drawn.
 
     Attributes:
         members: ``(N,)`` item indices, category after category.
         sizes: ``(categories,)`` how many items each has.
-        shares: ``(categories,)`` share of each of a batch; they sum to 1.
-        ends: ``(batches,)`` where each batch ends.
+        shares: ``(categories,)`` the share of each of what is drawn; they sum to 1.
     """
 
     members: Ints
     sizes: Ints
     shares: NDArray[np.float64]
+
+    def take_items(self, drawn: Ints, rng: np.random.Generator) -> Ints:
+        """Return an item of each drawn category; one comes again once all of its have come."""
+        order = np.empty(len(drawn), dtype=np.int64)
+        counts = np.bincount(drawn, minlength=len(self.sizes))
+        parts = np.split(self.members, np.cumsum(self.sizes)[:-1])
+        items = [_repeat_shuffled(*pair, rng) for pair in zip(parts, counts, strict=True)]
+        order[np.argsort(drawn, kind="stable")] = np.concatenate(items)
+        return order
+
+
+@dataclass(frozen=True)
+class CategoryPlan:
+    """Batches of so many items, drawn by category.
+
+    Attributes:
+        groups: The items by category.
+        ends: ``(batches,)`` where each batch ends.
+    """
+
+    groups: _Groups
     ends: Ints
 
     def __len__(self) -> int:
@@ -38,26 +66,62 @@ class CategoryPlan:
         """Return the batches of a pass.
 
         Each holds so many items of a category as its share says, rounded up or down by chance.
-        An item comes again once all of its category have come.
         """
         rng = np.random.default_rng(seed or 0)
         starts = np.concatenate([[0], self.ends[:-1]])
         pairs = zip(starts, self.ends, strict=True)
         drawn = np.concatenate([self._draw_categories(int(b - a), rng) for a, b in pairs])
-        order = np.empty(len(drawn), dtype=np.int64)
-        counts = np.bincount(drawn, minlength=len(self.sizes))
-        parts = np.split(self.members, np.cumsum(self.sizes)[:-1])
-        items = [_repeat_shuffled(*pair, rng) for pair in zip(parts, counts, strict=True)]
-        order[np.argsort(drawn, kind="stable")] = np.concatenate(items)
+        order = self.groups.take_items(drawn, rng)
         return BatchPlan(order, self.ends, by_item=False), np.arange(len(self))
 
     def _draw_categories(self, count: int, rng: np.random.Generator) -> Ints:
         """Return the categories of ``count`` items: systematic sampling in a random order."""
-        mixed = rng.permutation(len(self.shares))
-        edges = np.cumsum(self.shares[mixed])
+        mixed = rng.permutation(len(self.groups.shares))
+        edges = np.cumsum(self.groups.shares[mixed])
         points = (np.arange(count) + rng.random()) / count
         found = np.searchsorted(edges / edges[-1], points, side="right")
         return np.asarray(mixed[found.clip(max=len(mixed) - 1)], dtype=np.int64)
+
+
+class FilledCategoryPlan:
+    """Batches that are filled up to ``batch_bins``, without padding, with items drawn by category.
+
+    How many batches that makes differs from pass to pass; each has as many as a trial one, and
+    draws as many items as they take.
+
+    Args:
+        groups: The items by category.
+        batches: The ``batches`` block.
+        steps: ``(fields, N)`` lengths of the items.
+        count: About how many items a pass has.
+    """
+
+    def __init__(
+        self, groups: _Groups, batches: Mapping[str, Any], steps: Ints, count: int
+    ) -> None:
+        self.groups = groups
+        self.batches = batches
+        self.steps = steps
+        self.count = count
+        self._length = len(self._draw_items(0, count)[1])
+
+    def __len__(self) -> int:
+        return self._length
+
+    def draw(self, seed: Sequence[int] | None) -> tuple[BatchPlan, Ints]:
+        """Return the batches of a pass, every item drawn by the shares of the categories."""
+        count = self.count
+        order, ends = self._draw_items(seed or 0, count)
+        while len(ends) < len(self):  # longer items than those of the trial
+            count += count // 8 + 1
+            order, ends = self._draw_items(seed or 0, count)
+        return BatchPlan(order, ends[: len(self)], by_item=False), np.arange(len(self))
+
+    def _draw_items(self, seed: Sequence[int] | int, count: int) -> tuple[Ints, Ints]:
+        rng = np.random.default_rng(seed)
+        drawn = rng.choice(len(self.groups.shares), size=count, p=self.groups.shares)
+        order = self.groups.take_items(drawn, rng)
+        return order, fill_batches(self.batches, self.steps[:, order], padded=False)
 
 
 def _repeat_shuffled(items: Ints, count: int, rng: np.random.Generator) -> Ints:
@@ -66,24 +130,64 @@ def _repeat_shuffled(items: Ints, count: int, rng: np.random.Generator) -> Ints:
     return rng.permuted(rounds, axis=1).ravel()[:count]
 
 
-def plan_categories(batches: Mapping[str, Any], names: Names) -> CategoryPlan:
-    """Plan balanced batches.
+def plan_categories(
+    batches: Mapping[str, Any], names: Names, sizes: Ints, lengths: Lengths | None = None
+) -> CategoryPlan | FilledCategoryPlan:
+    """Plan balanced batches, of ``batch_size`` items or filled up to ``batch_bins``.
 
     Args:
-        batches: The ``batches`` block, with ``type: category``.  A category of ``n`` items has a
-            share of ``n ** category_power``: 0 makes them equal, 1 leaves them as they are.
+        batches: The ``batches`` block, with ``type: category``.
         names: ``(N,)`` the category of every item.
+        sizes: ``(entries,)`` how many items each data set of the split has.
+        lengths: Lengths of the items; needed with ``batch_bins``.
 
     Raises:
-        UserError: No batch is left.
+        UserError: There are no lengths, or no batch is left.
     """
-    _, category, sizes = np.unique(names, return_inverse=True, return_counts=True)
-    ends = batch_ends(batches, len(names))
-    if len(ends) == 0:
+    count = int(len(names) * batches["epoch_factor"])
+    if batches["batch_bins"] is None:
+        ends = batch_ends(batches, count)
+        amounts = np.ones(len(names), dtype=np.int64)
+        plan: CategoryPlan | FilledCategoryPlan
+        plan = CategoryPlan(_make_groups(batches, names, sizes, amounts), ends)
+    elif lengths is None:
+        raise no_lengths_error(batches)
+    else:
+        steps = np.stack([one.steps for one in (lengths, *lengths.others)])
+        groups = _make_groups(batches, names, sizes, steps.sum(axis=0))
+        plan = FilledCategoryPlan(groups, batches, steps, count)
+    if len(plan) == 0:
         raise no_batch_error(batches, len(names))
-    weights = sizes.astype(np.float64) ** batches["category_power"]
-    members = np.argsort(category, kind="stable").astype(np.int64)
-    return CategoryPlan(members, sizes, weights / weights.sum(), ends)
+    return plan
+
+
+def _make_groups(batches: Mapping[str, Any], names: Names, sizes: Ints, amounts: Ints) -> _Groups:
+    """Return the items by category, and their shares.
+
+    A category that amounts to ``n`` has a share of ``n ** category_power``: 0 makes them equal, 1
+    leaves them as they are.  With ``dataset_power`` that is a share of its data set, and those of
+    the data sets are formed alike.
+
+    Args:
+        batches: The ``batches`` block.
+        names: ``(N,)`` the category of every item.
+        sizes: ``(entries,)`` how many items each data set has.
+        amounts: ``(N,)`` what each item counts: 1, or its length.
+    """
+    _, category = np.unique(names, return_inverse=True)
+    power = batches["dataset_power"]
+    entry = np.repeat(np.arange(len(sizes)), sizes if power is not None else 0)
+    entry = entry if power is not None else np.zeros(len(names), dtype=np.int64)
+    pairs = entry * (category.max() + 1) + category
+    _, first, group, counts = np.unique(
+        pairs, return_index=True, return_inverse=True, return_counts=True
+    )
+    weights = np.bincount(group, amounts) ** batches["category_power"]
+    shares = weights / np.bincount(entry[first], weights)[entry[first]]
+    if power is not None:
+        shares = shares * (np.bincount(entry, amounts) ** power)[entry[first]]
+    members = np.argsort(group, kind="stable").astype(np.int64)
+    return _Groups(members, counts, shares / shares.sum())
 
 
 def find_categories(dataset: SplitDataset, batches: Mapping[str, Any], log: Logger) -> Names:
@@ -103,7 +207,7 @@ def find_categories(dataset: SplitDataset, batches: Mapping[str, Any], log: Logg
     """
     key, where = batches["category_key"], getattr(batches, "where", "")
     if key is None:
-        raise UserError('type "category" needs "category_key"', where=where)
+        raise UserError(f'type "{batches["type"]}" needs "category_key"', where=where)
     parts, start = [], 0
     for entry, member, size in zip(dataset.entries, dataset.members, dataset.sizes, strict=True):
         found = _from_member(member, key)

@@ -1,1 +1,1 @@
-"""Data sets that give their samples one after another, without a length: training reads them."""
+"""Data sets whose epochs have no known length, for training: streams, and a shard an epoch."""

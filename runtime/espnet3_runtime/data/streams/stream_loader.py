@@ -24,7 +24,7 @@ from espnet3_runtime.data.worker_errors import ErrorCarryingCollate
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.process.interrupts import survive_signals
 
-_BY_NUMBER = ("numel", "length", "chunk", "category")
+_BY_NUMBER = ("numel", "length", "folded", "chunk", "category")
 
 
 @dataclass

@@ -15,6 +15,7 @@ from espnet3_runtime.data.contract import Field, read_contract
 from espnet3_runtime.data.dataset_entries import DatasetDirectories as Folders
 from espnet3_runtime.data.dataset_entries import (
     DatasetEntry,
+    is_sharded,
     is_stream,
     make_builder,
     read_entries,
@@ -118,7 +119,9 @@ def read_items(
 
 
 def _first_samples(entry: DatasetEntry, member: Any) -> Any:
-    """Return a data set, or of one that is a stream its first samples by number."""
+    """Return a data set; of a stream its first samples, of one that has only shards the first."""
+    if is_sharded(member):
+        return member if hasattr(member, "__getitem__") else member.shard(0)
     if not is_stream(member):
         return member
     return list(islice(iterate_samples(entry, member, epoch=0), _ITEMS))

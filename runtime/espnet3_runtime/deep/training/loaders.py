@@ -8,11 +8,15 @@ from typing import Any
 import torch
 
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.batches.categories import find_categories, plan_categories
-from espnet3_runtime.data.batches.chunks import make_chunk_dataset, plan_chunks
-from espnet3_runtime.data.batching import make_plan
+from espnet3_runtime.data.batches.chunks import make_chunk_dataset
 from espnet3_runtime.data.item_lengths import find_all_lengths
-from espnet3_runtime.data.loader import DataParallelRank, make_loader
+from espnet3_runtime.data.loader import (
+    DataParallelRank,
+    make_loader,
+    needs_categories,
+    needs_lengths,
+    plan_by_lengths,
+)
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.data.split_dataset import SplitDataset
 from espnet3_runtime.deep.forward import make_batch
@@ -131,21 +135,16 @@ def _first_batch(probe: StageProbe, node: ConfigView, loader: Any) -> dict[str, 
 def _check_plan(probe: StageProbe, batches: ConfigView, items: Items) -> None:
     """Report R909 where no batch is left of the data, or a field has no lengths."""
     assert items.dataset is not None
-    kind = batches["type"]
-    counts = kind in ("numel", "length", "chunk")
+    counts = needs_lengths(batches)
     keys, fields = batches["length_key"], list(items.samples[0][1])
     absent = [key for key in ([keys] if isinstance(keys, str) else keys) if key not in fields]
     collected = any(stage.run == "collect_stats" for stage in probe.request.stages)
     location = probe.locate(batches.where)
     probe.answers.step(location, "planning the batches")
     many = len(items.dataset) > _MANY  # their lengths may take long
-    if many and (counts or kind == "category"):
+    if many and (counts or needs_categories(batches)):
         return
     try:
-        if kind == "category":
-            log = logging.getLogger(__name__)
-            plan_categories(batches, find_categories(items.dataset, batches, log))
-            return
         lengths = None if many else find_all_lengths(items.dataset, keys, None)[0]
         if counts and lengths is None and absent:
             raise UserError(
@@ -153,10 +152,9 @@ def _check_plan(probe: StageProbe, batches: ConfigView, items: Items) -> None:
                 where=f"{batches.where}.length_key",
                 hint=did_you_mean(absent[0], fields),
             )
-        if kind == "chunk" and (lengths is not None or not collected):
-            plan_chunks(batches, lengths)
-        elif not counts or lengths is not None or not collected:
-            make_plan(batches, len(items.dataset), lengths)
+        if not counts or lengths is not None or not collected:
+            log = logging.getLogger(__name__)
+            plan_by_lengths(items.dataset, batches, lengths, log)
     except FAILURES as error:
         drops = str(error).startswith("drop_last")
         where = f"{batches.where}.drop_last" if drops else ""

@@ -10,12 +10,11 @@ from torch import nn
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.build.lightning_classes import is_datamodule, refuse_other_lightning
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.loader import Batches
 from espnet3_runtime.data.sampler import seed_generators
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.training.forward_inputs import Fields, split_batch
 from espnet3_runtime.training.lightning_code.state import TrainingState
-from espnet3_runtime.training.loaders import entries_of
+from espnet3_runtime.training.loaders import TrainingBatches, entries_of
 from espnet3_schemas import TARGET
 
 _NO_SET = "give dataset.train, a datamodule, or the module a train_dataloader"
@@ -95,7 +94,7 @@ class FieldBatches:
         loader: Gives ``(utt_ids, fields)`` or fields, tensors of shape ``(B, ...)`` by name.
     """
 
-    def __init__(self, loader: Batches | list[Fields]) -> None:
+    def __init__(self, loader: TrainingBatches | list[Fields]) -> None:
         self.loader = loader
 
     def __len__(self) -> int:
@@ -114,7 +113,7 @@ class SplitDataModule(pl.LightningDataModule):
         loaders: From split, rank and number of ranks to a loader; None for an empty split.
     """
 
-    def __init__(self, loaders: Callable[[str, int, int], Batches | None]) -> None:
+    def __init__(self, loaders: Callable[[str, int, int], TrainingBatches | None]) -> None:
         super().__init__()
         self._loaders = loaders
 
