@@ -67,7 +67,7 @@ TOKENS = """from pathlib import Path
 
 def write_tokens(config):
     folder = Path(config.token_list.save_path)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokens.txt").write_text(f"{config.token_list.cutoff} {config.exp_dir}")
 """
 OWN_METRIC = """
