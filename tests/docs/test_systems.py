@@ -180,6 +180,47 @@ def test_its_stage_runs_again_for_what_it_reads(recipe: Path):
     )
 
 
+@pytest.mark.parametrize(("packs", "kept"), [(True, True), (True, False), (False, False)])
+def test_an_optional_stage_is_left_out_without_its_config(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, packs: bool, kept: bool
+):
+    declaration = recipe.parent / "site/mylab/systems/labels.yaml"
+    edit(declaration, "infer, measure]", "infer, measure, pack_model]")
+    if packs:
+        edit(declaration, "kinds:\n", "kinds:\n  pack_model: {optional: true}\n")
+    if kept:
+        edit(recipe / "recipe.yaml", "configs:\n", "configs:\n  publication: {}\n")
+    said = checked(recipe, monkeypatch)
+    if not packs:
+        assert 'stage "pack_model" has no publication config' in said, said
+        return
+    assert "no mistakes" in said, said
+    plan = compile_manifest(Path("recipe.yaml")).plan
+    assert plan
+    assert [stage.name for stage in plan.stages] == [
+        *("create_dataset", "weigh_labels", "train", "infer", "measure"),
+        *(["pack_model"] if kept else ()),
+    ]
+
+
+def test_a_kind_outside_the_usual_stages_runs_where_it_is_named(recipe: Path):
+    package = recipe.parent / "site/mylab/systems"
+    edit(
+        package / "labels.yaml", "[create_dataset, weigh_labels, train,", "[create_dataset, train,"
+    )
+    edit(package / "labels.yaml", "  weigh_labels:\n", "  weigh_labels:\n    optional: true\n")
+    edit(recipe / "recipe.yaml", ', weights: "${stages.weigh_labels.weights}"', ", weights: w")
+    code, said = check(recipe)
+    assert code == 0, said
+    assert "weigh_labels" not in run(recipe, "build/run.py", "--list")[1]
+    with (recipe / "recipe.yaml").open("a") as file:
+        file.write("stages: [create_dataset, weigh_labels, train]\n")
+    code, said = check(recipe)
+    assert code == 0, said
+    code, said = run(recipe, "build/run.py", "--stages", "create_dataset", "weigh_labels")
+    assert (code, "weigh_labels    done" in said) == (0, True), said
+
+
 def declare_log(recipe: Path, log_dir: str) -> None:
     """Declare in the package where the log of ``weigh_labels`` goes."""
     declaration = recipe.parent / "site/mylab/systems/labels.yaml"

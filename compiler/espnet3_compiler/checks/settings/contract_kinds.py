@@ -1,6 +1,7 @@
 """What the kinds of a contract need, and which of its keys belong to which kind.
 
-Passes: ``word: {kind: category, choices: [yes, no]}``; ``point: {kind: vector, size: 3}``.
+Passes: ``word: {kind: category, choices: [yes, no]}``; ``point: {kind: vector, size: 3}``;
+``tune: {kind: own, type: {_target_: src.kinds.Midi}}``.
 Fails: ``word: {kind: category}``; ``word: {kind: text, choices: [yes, no]}``.
 """
 
@@ -17,7 +18,7 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence, node_at
 
-_KIND_OF = {"size": "vector", "choices": "category", "columns": "table"}
+_KIND_OF = {"size": "vector", "choices": "category", "columns": "table", "type": "own"}
 """By a key that only one kind has: that kind."""
 _SIDES = ("inputs", "outputs")
 
@@ -48,12 +49,21 @@ def _check_field(field: Entry) -> Iterator[Diagnostic]:
             "no choices",
             advice=("write choices: and the list of its values",),
         )
+    if kind.value == "own" and _is_empty(field.value.get("type")):
+        yield value_finding(
+            "R603",
+            f'"{field.name}" is of an own kind, and its type is not declared',
+            kind,
+            "no type",
+            advice=("write type: {_target_: …}, a subclass of ValueType",),
+        )
     for key, owner in _KIND_OF.items():
         entry = written_entry(field.value, key)
+        article = "an own kind" if owner == "own" else f"a {owner}"
         if entry and kind.value != owner and not _is_empty(entry.value):
             yield value_finding(
                 "R604",
-                f'"{key}" belongs to a {owner}, and "{field.name}" is {kind.value}',
+                f'"{key}" belongs to {article}, and "{field.name}" is {kind.value}',
                 entry.value,
                 "not for this kind",
                 related=(Label(use_location(kind), "the kind"),),
@@ -62,4 +72,5 @@ def _check_field(field: Entry) -> Iterator[Diagnostic]:
 
 
 def _is_empty(node: object) -> bool:
-    return isinstance(node, Sequence) and not node.items
+    is_null = node is None or (isinstance(node, Scalar) and node.value is None)
+    return is_null or (isinstance(node, Sequence) and not node.items)
