@@ -272,6 +272,18 @@ SHAPES = {
         lost=("output_fn",),
         stages=INFERRED,
     ),
+    "own_kinds": Shape(
+        files={
+            **inferred_by(
+                "{output_fn: null, input_key: speech, model: {_target_: src.model.Net, size: 8},"
+                " contract: {imports: [src.kinds], inputs: {speech: {kind: number}},"
+                " outputs: {tune: {kind: midi}, text: {kind: text}}}}"
+            ),
+            "conf/demo.yaml": "ui: {outputs: [{key: tune, type: piano}, {key: text, type: text}]}",
+        },
+        lost=("contract.imports", "contract.outputs.tune", "ui.outputs"),
+        stages=INFERRED,
+    ),
     "owsm": Shape(
         files=inferred_by(
             "{batch_size: 2, runner: {_target_: src.inference.Runner, resume: false}, provider:"

@@ -109,7 +109,7 @@ MISTAKES = [
     (OWN, "kind: own", '"tune" is of an own kind, and its type is not declared'),
     (OWN, "kind: text, type: {_target_: src.kinds.Key}", '"type" belongs to an own kind'),
     ("highest: 100", "heighest: 100", 'did you mean "highest"?'),
-    ("src.kinds.Key", "src.kinds.Keys", 'did you mean "src.kinds.Key"?'),
+    ("src.kinds.Key", "src.kinds.Keys", '"src.kinds" has no "Keys"'),
     ("src.kinds.Key", "src.model.Numbers", '"src.model.Numbers" is no ValueType'),
     ("key: {kind: own", "key: {kind: onw", 'did you mean "own"?'),
 ]
