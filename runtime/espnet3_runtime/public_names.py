@@ -34,6 +34,9 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
         "Outputs": "What a stage returns: the path of each output, by name.",
         "StageSpec": "One line of a System's stage table; generated systems consist of them.",
     },
+    "espnet3_runtime.value_type": {
+        "ValueType": "Parent of a kind of inputs and outputs of your own, `kind: own`.",
+    },
     "espnet3_runtime.config": {
         "ConfigView": "A config that nobody can change, with its key path for messages.",
     },

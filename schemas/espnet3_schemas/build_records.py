@@ -64,6 +64,7 @@ class Stage:
         needs: Stages that run before, from ``needs``, references and artifacts, in order.
         reads: The outputs that its configs, model or arguments name.
         outputs: By name.
+        log_dir: The directory of its log, from the recipe directory; None for its own.
         kind: What a kind that the recipe's System declares reads and makes; None for others.
     """
 
@@ -76,6 +77,7 @@ class Stage:
     needs: tuple[str, ...]
     reads: tuple[StageOutput, ...]
     outputs: Mapping[str, Output]
+    log_dir: str | None = field(default=None, kw_only=True)
     kind: Mapping[str, Any] | None = field(default=None, kw_only=True)
 
     @property

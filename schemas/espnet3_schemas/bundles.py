@@ -38,6 +38,7 @@ WIDGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "image": ("image",),
         "category": ("category",),
         "table": ("table",),
+        "own": ("own",),
     },
     "outputs": {
         "audio": ("audio",),
@@ -47,6 +48,7 @@ WIDGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "image": ("image",),
         "category": ("category",),
         "table": ("table",),
+        "own": ("own",),
     },
 }
 """By side and type of a widget: the kinds of the contract that it can take or show."""

@@ -180,6 +180,105 @@ def test_its_stage_runs_again_for_what_it_reads(recipe: Path):
     )
 
 
+@pytest.mark.parametrize(("packs", "kept"), [(True, True), (True, False), (False, False)])
+def test_an_optional_stage_is_left_out_without_its_config(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, packs: bool, kept: bool
+):
+    declaration = recipe.parent / "site/mylab/systems/labels.yaml"
+    edit(declaration, "infer, measure]", "infer, measure, pack_model]")
+    if packs:
+        edit(declaration, "kinds:\n", "kinds:\n  pack_model: {optional: true}\n")
+    if kept:
+        edit(recipe / "recipe.yaml", "configs:\n", "configs:\n  publication: {}\n")
+    said = checked(recipe, monkeypatch)
+    if not packs:
+        assert 'stage "pack_model" has no publication config' in said, said
+        return
+    assert "no mistakes" in said, said
+    plan = compile_manifest(Path("recipe.yaml")).plan
+    assert plan
+    assert [stage.name for stage in plan.stages] == [
+        *("create_dataset", "weigh_labels", "train", "infer", "measure"),
+        *(["pack_model"] if kept else ()),
+    ]
+
+
+def test_a_kind_outside_the_usual_stages_runs_where_it_is_named(recipe: Path):
+    package = recipe.parent / "site/mylab/systems"
+    edit(
+        package / "labels.yaml", "[create_dataset, weigh_labels, train,", "[create_dataset, train,"
+    )
+    edit(package / "labels.yaml", "  weigh_labels:\n", "  weigh_labels:\n    optional: true\n")
+    edit(recipe / "recipe.yaml", ', weights: "${stages.weigh_labels.weights}"', ", weights: w")
+    code, said = check(recipe)
+    assert code == 0, said
+    assert "weigh_labels" not in run(recipe, "build/run.py", "--list")[1]
+    with (recipe / "recipe.yaml").open("a") as file:
+        file.write("stages: [create_dataset, weigh_labels, train]\n")
+    code, said = check(recipe)
+    assert code == 0, said
+    code, said = run(recipe, "build/run.py", "--stages", "create_dataset", "weigh_labels")
+    assert (code, "weigh_labels    done" in said) == (0, True), said
+
+
+def declare_log(recipe: Path, log_dir: str) -> None:
+    """Declare in the package where the log of ``weigh_labels`` goes."""
+    declaration = recipe.parent / "site/mylab/systems/labels.yaml"
+    edit(
+        declaration,
+        "    consumes: [create_dataset]\n",
+        f"    log_dir: {log_dir}\n    consumes: []\n",
+    )
+
+
+def test_the_log_of_a_stage_goes_where_its_system_says(recipe: Path):
+    declare_log(recipe, "logs.folder")
+    schema = recipe.parent / "site/mylab/systems/weighting.schema.json"
+    edit(schema, '"minimum": 1}', '"minimum": 1}, "logs": {"type": "object"}')
+    edit(
+        recipe / "recipe.yaml",
+        "configs:\n",
+        'configs:\n  weighting: {logs: {folder: "${data_dir}"}}\n',
+    )
+    code, said = check(recipe)
+    assert code == 0, said
+    stages = ("build/run.py", "--stages", "create_dataset", "weigh_labels")
+    _, said = run(recipe, *stages, "--dry_run")
+    assert "log of weigh_labels: data/weigh_labels.log\n" in said
+    code, said = run(recipe, *stages)
+    assert code == 0, said
+    assert "the stage has finished" in (recipe / "data/weigh_labels.log").read_text()
+    assert not list((recipe / "exp/recipe/weigh_labels").glob("*.log"))
+    _, said = run(recipe, "build/run.py", "--list")
+    assert said.endswith("log of weigh_labels: data/weigh_labels.log\n")
+    _, said = run(recipe, *stages)
+    assert "nothing to do" in said  # the log is no part of the data beside it
+    assert "log data/weigh_labels.log" in (recipe / "exp/recipe/report.html").read_text()
+    _, said = run(recipe, *stages, "--set", "weighting.logs.folder=elsewhere/of/it", "--force")
+    assert (recipe / "elsewhere/of/it/weigh_labels.log").exists(), said
+
+
+LOGS = [
+    ("savepath", 'log_dir names "savepath", which config "weighting" does not have'),
+    ("leasd", 'did you mean "least"?'),
+    ("least", 'log_dir names "least", which is no directory'),
+    ("least.path", 'log_dir names "least.path", which config "weighting" does not have'),
+    ("../logs", "a key (tokens.save_path), or a path"),
+    ("${stages.train.best_checkpoint}/x", "a path begins with ${exp_dir} or ${data_dir}"),
+]
+
+
+@pytest.mark.parametrize(("log_dir", "more"), LOGS)
+def test_a_log_that_has_no_place(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, log_dir: str, more: str
+):
+    declare_log(recipe, log_dir)
+    said = checked(recipe, monkeypatch)
+    assert more in said, said
+    assert f"--> {SYSTEM}:8:14\n" in said, said
+    assert said.count("error[") == 1, said
+
+
 @pytest.mark.parametrize(
     ("home", "module"),
     [("site", "labels"), ("site", "mylab.systems.__init__"), ("lab", "labels"), ("lab", "src.own")],

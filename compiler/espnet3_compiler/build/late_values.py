@@ -15,7 +15,7 @@ def late_values(plan: Plan) -> dict[str, Any]:
     values: list[Plain] = [config.value for config in plan.configs]
     values += [model.value for model in plan.models] + [plan.globals["data_dir"]]
     for stage in plan.stages:
-        values += [stage.arguments, stage.init_from]
+        values += [stage.arguments, stage.init_from, stage.log_dir]
         values += [output.path for output in stage.outputs.values()]
     texts = dict.fromkeys(text for value in values for text in _texts(value))
     return {text: to_json(parts_of(text)) for text in texts}

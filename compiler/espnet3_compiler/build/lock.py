@@ -58,10 +58,7 @@ def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
         },
         "models": {model.name: _file_entry(model_file(model.name), files) for model in plan.models},
         **({"kinds": dict(plan.kinds)} if plan.kinds else {}),
-        "stages": [
-            {field.name: value[field.name] for field in fields(Stage) if field.name != "kind"}
-            for value in map(asdict, plan.stages)
-        ],
+        "stages": [_stage_entry(stage) for stage in plan.stages],
         "late_values": late_values(plan),
     }
     return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
@@ -84,6 +81,12 @@ def sha256(data: bytes) -> str:
 def relative_path(path: Path, start: Path) -> str:
     """Return the path to a file or directory from another directory, with forward slashes."""
     return Path(os.path.relpath(path, start)).as_posix()
+
+
+def _stage_entry(stage: Stage) -> dict[str, Any]:
+    value = asdict(stage)
+    names = (field.name for field in fields(Stage) if field.name != "kind")
+    return {name: value[name] for name in names if (name, value[name]) != ("log_dir", None)}
 
 
 def _file_entry(path: str, files: Mapping[str, str]) -> dict[str, str]:

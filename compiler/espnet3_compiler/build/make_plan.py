@@ -12,6 +12,7 @@ from espnet3_compiler.manifest.lower import GLOBALS
 from espnet3_compiler.manifest.recipe import Composed, Recipe, Resolved, StageDecl, System
 from espnet3_compiler.schema.key_order import in_schema_order
 from espnet3_compiler.stage_graph.graph import StageEdge, stage_edges
+from espnet3_compiler.stage_graph.log_directories import log_directory
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.tree import Mapping as Tree
 from espnet3_compiler.syntax.tree import to_python
@@ -120,6 +121,7 @@ def _plan_stage(
         outputs=_plan_outputs(stage, recipe, resolved),
         arguments=to_python(call) if call else {"with": {}, "outputs": {}},
         description=stage.description,
+        log_dir=log_directory(stage, resolved, resolved.globals),
     )
 
 

@@ -67,6 +67,7 @@ from espnet3_compiler.checks.shapes import layer_sizes
 from espnet3_compiler.checks.stages import (
     checkpoints,
     label_padding,
+    log_directories,
     missing_artifacts,
     other_sizes,
     output_types,
@@ -119,6 +120,7 @@ ALL: tuple[Check, ...] = (
     roles.check,
     stage_outputs.check,
     stage_order.check,
+    log_directories.check,
     missing_artifacts.check,
     unwritten_paths.check,
     checkpoints.check,

@@ -7,7 +7,7 @@ from espnet3_compiler.convert.configs.artifacts import INFERENCE_DIR
 from espnet3_compiler.convert.configs.draft import Block
 from espnet3_compiler.convert.launched.stage_work import KIND_ROLES, SUFFIX
 from espnet3_compiler.convert.launched.system import LaunchedStage, LaunchedSystem
-from espnet3_compiler.convert.notes import Notes, became, lost
+from espnet3_compiler.convert.notes import Notes, became, left_out, lost
 from espnet3_compiler.syntax.tree import Mapping, Node, Plain, children
 from espnet3_schemas import TARGET
 
@@ -25,12 +25,14 @@ class StageConfig:
         attribute: Where the System has it, for example ``training_config``.
         name: Its name in the manifest, which is its role here.
         values: Its keys, as ESPnet3 has them.
+        log_dir: Where the log of the stage goes, as a declaration says it; of its first config.
     """
 
     stage: str
     attribute: str
     name: str
     values: dict[str, Plain]
+    log_dir: str | None = None
 
 
 def convert_stage_configs(
@@ -46,6 +48,7 @@ def convert_stage_configs(
     attributes = {role: name for name, role in launched.roles.items()}
     made = []
     for stage in launched.stages:
+        log_dir = stage.log_dir
         for role, keys in stage.reads.items():
             if role not in roots:
                 why = f"its method reads the config {role}, and no file of conf is that"
@@ -54,8 +57,24 @@ def convert_stage_configs(
             name = stage.name if len(stage.reads) == 1 else f"{stage.name}_{role}"
             attribute = attributes.get(role, role + SUFFIX)
             values = _values_read(roots[role], keys if role in KNOWN_ROLES else None, stage, name)
-            made.append(StageConfig(stage.name, attribute, name, values))
+            place = _log_place(log_dir, values)
+            made.append(StageConfig(stage.name, attribute, name, values, place))
+            if log_dir:
+                what, where = f"log_dir of {stage.name}: {log_dir}", f"log_dir of {stage.name}"
+                why = "it has no such key: the log of the stage is in its directory"
+                note = became(where, "declared of the stage") if place else left_out(why)
+                notes.add_other(stage.span, what, note)
+            log_dir = None
     return tuple(made)
+
+
+def _log_place(key: str | None, values: Plain) -> str | None:
+    """Return ``log_dir`` of a declaration for that of ESPnet3, a key of the first config."""
+    if key in ("data_dir", "exp_dir"):
+        return f"${{{key}}}"
+    for part in key.split(".") if key else ():
+        values = values.get(part) if isinstance(values, dict) else None
+    return key if isinstance(values, str) else None
 
 
 def _values_read(

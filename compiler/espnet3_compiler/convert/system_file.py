@@ -73,7 +73,11 @@ def _declaration(found: ConvertedRecipe) -> dict[str, Plain]:
             reads = [one.name for one in found.stage_configs if one.stage == stage.name]
             roles: dict[str, Plain] = {role: {} for role in reads}
             title = f"The method {stage.name} of {found.launched.path}"
-            kinds[kind] = {"title": title, "roles": roles, "consumes": list(before)}
+            entry: dict[str, Plain] = {"title": title, "roles": roles, "consumes": list(before)}
+            for one in found.stage_configs:
+                if one.stage == stage.name and one.log_dir:
+                    entry["log_dir"] = one.log_dir
+            kinds[kind] = entry
             own.append(kind)
         elif own and kind not in kinds:
             known = systems()["kinds"][kind]["consumes"]

@@ -114,6 +114,7 @@ class System(NamedTuple):
         stages: The kinds that run where a manifest lists no stages.
         files: What declares it: absolute paths, and what a build calls those in packages.
         uncallable: Its methods that a stage cannot run: they take no ``context``; their places.
+        log_dirs: ``log_dir`` of kinds as it is written, by kind.
     """
 
     name: Scalar
@@ -127,6 +128,7 @@ class System(NamedTuple):
     stages: tuple[Scalar, ...] = ()
     files: MappingABC[FilePath, str | None] = MappingProxyType({})
     uncallable: MappingABC[str, Span] = MappingProxyType({})
+    log_dirs: MappingABC[str, Scalar] = MappingProxyType({})
 
     def has_role(self, role: str) -> bool:
         """Return whether configs in a role are more than free-form ones."""

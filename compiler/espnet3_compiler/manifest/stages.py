@@ -1,6 +1,8 @@
 """From the items of ``stages`` to stages: configs, models and other stages looked up."""
 
-from typing import NamedTuple
+from collections.abc import Collection
+from collections.abc import Mapping as MappingABC
+from typing import Any, NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.group_names import GroupNames
@@ -14,6 +16,7 @@ from espnet3_compiler.manifest.names import (
 from espnet3_compiler.manifest.recipe import ConfigDecl, ModelDecl, RoleBinding, StageDecl, System
 from espnet3_compiler.manifest.role_bindings import bind_roles, missing_roles
 from espnet3_compiler.manifest.stage_items import StageItem, read_stage_items
+from espnet3_compiler.manifest.stage_kinds import UNKNOWN_KIND
 from espnet3_compiler.manifest.values import as_mapping, as_text, as_texts, substitute_text
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence
 
@@ -56,9 +59,9 @@ class LoweredStages(NamedTuple):
 
 def lower_stages(declared: Declarations) -> LoweredStages:
     """Return the stages of a manifest."""
-    node = declared.root.get("stages") or _usual_stages(declared.system)
-    items, findings = read_stage_items(node, declared.system)
     configs = dict.fromkeys(str(config.name.value) for config in declared.configs)
+    node = declared.root.get("stages") or _usual_stages(declared.system, configs)
+    items, findings = read_stage_items(node, declared.system)
     complete = declared.names_complete
     bound = [(item, bind_roles(item, configs, declared.names, complete=complete)) for item in items]
     missing, likely = missing_roles(bound, declared.configs, declared.root, complete=complete)
@@ -74,10 +77,22 @@ def lower_stages(declared: Declarations) -> LoweredStages:
     return LoweredStages(tuple(stages), (*findings, *missing), known.complete, likely_roles)
 
 
-def _usual_stages(system: System) -> Sequence | None:
-    """Return the stages of a manifest that lists none, where its System has a usual order."""
-    kinds = tuple(substitute_text(str(kind.value), system.name) for kind in system.stages)
+def _usual_stages(system: System, configs: Collection[str]) -> Sequence | None:
+    """Return the stages of a manifest that lists none, where its System has a usual order.
+
+    An optional one is among them where the recipe has all configs that it cannot do without.
+    """
+    kinds = tuple(
+        substitute_text(str(kind.value), system.name)
+        for kind in system.stages
+        if _has_configs(system.specs.get(str(kind.value), UNKNOWN_KIND), configs)
+    )
     return Sequence(kinds, system.name.span) if kinds else None
+
+
+def _has_configs(spec: MappingABC[str, Any], configs: Collection[str]) -> bool:
+    needed = (role for role, use in spec["roles"].items() if use.get("required"))
+    return not spec.get("optional") or all(role in configs for role in needed)
 
 
 def _lower_stage(

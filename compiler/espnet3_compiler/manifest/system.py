@@ -20,6 +20,7 @@ from espnet3_compiler.manifest.system_declaration import (
     check_kinds,
     check_reads,
     declared_files,
+    declared_log_dirs,
     declared_stages,
     read_roles,
     vary_declared,
@@ -133,6 +134,7 @@ def _declared_system(
             roles=roles,
             stages=declared_stages(declared, runs.kinds) or system.stages,
             files={**system.files, **declared_files(declared)},
+            log_dirs={**system.log_dirs, **declared_log_dirs(declared)},
         )
         found += more
         if WILDCARD not in runs.kinds:  # else a base that cannot be read may have any of them

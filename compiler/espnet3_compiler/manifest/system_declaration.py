@@ -105,7 +105,10 @@ def _unreplaced_values(tree: Mapping) -> Iterator[Diagnostic]:
         for error in judge.iter_errors(to_python(entry.value)):
             node = node_at(entry.value, tuple(error.absolute_path)) or entry.value
             message = 'a "${…}" is not replaced in a stage kind'
-            label = Label(node.span, "only ${data_dir}, and that alone, is a path")
+            is_log = tuple(error.absolute_path) == ("log_dir",)
+            right = "a path begins with ${exp_dir} or ${data_dir}, or with neither"
+            other = "only ${data_dir}, and that alone, is a path"
+            label = Label(node.span, right if is_log else other)
             yield Diagnostic("R214", message, label)
 
 
@@ -131,6 +134,13 @@ def read_shipped(name: str) -> SystemDeclaration:
 def declared_kinds(declared: SystemDeclaration) -> tuple[Scalar, ...]:
     """Return the names of the kinds that a declaration describes."""
     return tuple(entry.key for entry in mapping_entries(declared.tree.get("kinds")))
+
+
+def declared_log_dirs(declared: SystemDeclaration) -> dict[str, Scalar]:
+    """Return ``log_dir`` of the kinds that a declaration describes, by kind."""
+    kinds = mapping_entries(declared.tree.get("kinds"))
+    found = {entry.name: as_text(node_at(entry.value, ("log_dir",))) for entry in kinds}
+    return {kind: written for kind, written in found.items() if written}
 
 
 def declared_stages(declared: SystemDeclaration, kinds: Collection[str]) -> tuple[Scalar, ...]:

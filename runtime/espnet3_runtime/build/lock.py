@@ -88,6 +88,12 @@ class Build:
         """Return the stage's own directory, absolute."""
         return self.experiment / stage.name
 
+    def log_of(self, stage: Stage, suffix: str = "") -> Path:
+        """Return the stage's log; ``suffix`` is of a process that is not the first."""
+        own = self.directory_of(stage)
+        directory = own if stage.log_dir is None else self.recipe_dir / stage.log_dir
+        return directory / f"{stage.name}{suffix}.log"
+
     def config(self, name: str) -> ConfigView:
         """Return a composed config; late values are still ``${…}`` texts."""
         return self._load_view(self.configs[name], name)
@@ -198,16 +204,18 @@ def bind_paths(build: Build) -> Build:
         UserError: One is not set.
     """
     data_dir = bind_variables(build.data_dir, build.late, "data_dir")
-    stages = tuple(_bind_outputs(stage, build.late) for stage in build.stages)
+    stages = tuple(_bind_stage(stage, build.late) for stage in build.stages)
     return replace(build, data_dir=data_dir, stages=stages)
 
 
-def _bind_outputs(stage: Stage, late: LateValues) -> Stage:
+def _bind_stage(stage: Stage, late: LateValues) -> Stage:
+    where = f"stages.{stage.name}"
+    if stage.log_dir and "${" in stage.log_dir:
+        stage = replace(stage, log_dir=bind_variables(stage.log_dir, late, f"{where}.log_dir"))
     if not any("${" in output.path for output in stage.outputs.values()):
         return stage
-    where = f"stages.{stage.name}.outputs"
     bound = {
-        name: replace(output, path=bind_variables(output.path, late, where))
+        name: replace(output, path=bind_variables(output.path, late, f"{where}.outputs"))
         for name, output in stage.outputs.items()
     }
     return replace(stage, outputs=bound)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.data.audio import as_wave, resample
 from espnet3_runtime.data.values.image import as_image
 from espnet3_runtime.data.values.table import as_table
 from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.value_type import ValueType
 
 
 class _MismatchError(Exception):
@@ -23,8 +25,8 @@ class Field:
 
     Attributes:
         name: Its name in samples or results.
-        kind: audio, text, segments, number, vector, image, category or table; of an output also
-            array.
+        kind: audio, text, segments, number, vector, image, category, table or own; of an output
+            also array.
         where: Its key path, for messages.
         label: Its name on a page for people.
         optional: Whether an input may be absent.
@@ -35,6 +37,7 @@ class Field:
         size: How many numbers a vector has; None takes any.
         choices: The values of a category.
         columns: The columns of a table, in order; none takes any.
+        type: That of an own kind.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Field:
     size: int | None = None
     choices: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    type: ValueType | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +63,29 @@ class Contract:
     outputs: tuple[Field, ...]
 
 
-def read_contract(config: Mapping[str, Any] | None, where: str) -> Contract | None:
-    """Return the ``contract`` block of an inference config as a value; None stays None."""
+def read_contract(
+    config: Mapping[str, Any] | None, where: str, *, runs_code: bool = True
+) -> Contract | None:
+    """Return the ``contract`` block of an inference config as a value; None stays None.
+
+    Args:
+        config: The block.
+        where: Its key path, for messages.
+        runs_code: Whether the types of own kinds are made, which are code of the recipe.
+
+    Raises:
+        UserError: The type of an own kind cannot be made.
+    """
     if config is None:
         return None
     sides = (
-        _read_side(config.get(side) or {}, f"{where}.{side}") for side in ("inputs", "outputs")
+        _read_side(config.get(side) or {}, f"{where}.{side}", runs_code=runs_code)
+        for side in ("inputs", "outputs")
     )
     return Contract(*sides)
 
 
-def _read_side(side: Mapping[str, Any], where: str) -> tuple[Field, ...]:
+def _read_side(side: Mapping[str, Any], where: str, *, runs_code: bool) -> tuple[Field, ...]:
     return tuple(
         Field(
             name=name,
@@ -84,9 +100,26 @@ def _read_side(side: Mapping[str, Any], where: str) -> tuple[Field, ...]:
             size=entry.get("size"),
             choices=tuple(entry.get("choices") or ()),
             columns=tuple(entry.get("columns") or ()),
+            type=_make_type(entry, f"{where}.{name}") if runs_code else None,
         )
         for name, entry in side.items()
     )
+
+
+def _make_type(entry: Mapping[str, Any], where: str) -> ValueType | None:
+    """Return the type of an own kind; None for the kinds that are built in."""
+    if entry["kind"] != "own":
+        return None
+    node = entry.get("type")
+    if node is None:
+        hint = "write type: {_target_: src.kinds.Midi}, a subclass of ValueType"
+        raise UserError("an own kind has no type", where=where, hint=hint)
+    made = instantiate(node, where=f"{where}.type")
+    if not isinstance(made, ValueType):
+        name = f"{type(made).__module__}.{type(made).__qualname__}"
+        hint = "derive it from espnet3_runtime.value_type.ValueType"
+        raise UserError(f'"{name}" is no ValueType', where=f"{where}.type", hint=hint)
+    return made
 
 
 def accept_inputs(
@@ -150,8 +183,9 @@ def _accept_value(field: Field, value: Any, utt_id: str, rate: int | None) -> An
     try:
         return KINDS[field.kind](field, value, rate)
     except (_MismatchError, ValueError, TypeError) as error:
+        kind = type(field.type).__name__ if field.type else field.kind
         raise UserError(
-            f'"{field.name}" of {utt_id} is not {field.kind}: {error}', where=field.where
+            f'"{field.name}" of {utt_id} is not {kind}: {error}', where=field.where
         ) from None
 
 
@@ -249,6 +283,10 @@ def _accept_table(field: Field, value: Any, _: int | None) -> list[dict[str, Any
     return as_table(value, field.columns)
 
 
+def _accept_own(field: Field, value: Any, _: int | None) -> Any:
+    return field.type.accept(value) if field.type else value
+
+
 _TEXT_STEPS: Mapping[str, Callable[[str], str]] = {
     "strip": str.strip,
     "to_lower": str.lower,
@@ -265,6 +303,7 @@ KINDS: Mapping[str, Callable[[Field, Any, int | None], Any]] = {
     "image": _accept_image,
     "category": _accept_category,
     "table": _accept_table,
+    "own": _accept_own,
 }
 
 INPUT_KINDS = frozenset(KINDS) - {"array"}

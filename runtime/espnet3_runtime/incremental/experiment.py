@@ -192,16 +192,24 @@ class Experiment:
     def _skip(self, stage: Stage, path: Path) -> Skip:
         """Return a filter for files in an output directory that do not belong to the output."""
         whole, own = str(path), os.path.join(self.build.experiment, stage.name, stage.name)  # noqa: PTH118 - faster
-        owners = self._output_owners
+        owners, logs = self._output_owners, (own, *self._moved_logs)
 
         def skip(entry: str) -> bool:
             if owners.get(entry, stage.name) != stage.name and entry != whole:
                 return True
             if entry.endswith(ADDED_SCORES) and entry.rpartition(os.sep)[2].startswith("events."):
                 return True
-            return entry.startswith(own) and _LOG_SUFFIX.fullmatch(entry, len(own)) is not None
+            return entry.startswith(logs) and any(
+                entry.startswith(log) and _LOG_SUFFIX.fullmatch(entry, len(log)) for log in logs
+            )
 
         return skip
+
+    @cached_property
+    def _moved_logs(self) -> tuple[str, ...]:
+        """The logs, without their endings, of stages whose System says where these go."""
+        moved = (self.build.log_of(stage) for stage in self.build.stages if stage.log_dir)
+        return tuple(str(log.with_suffix("")) for log in moved)
 
     @cached_property
     def _output_owners(self) -> Mapping[str, str]:

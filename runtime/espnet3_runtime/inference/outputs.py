@@ -14,6 +14,7 @@ from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.data.audio import as_wave, write_wav
 from espnet3_runtime.data.contract import Contract
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.value_type import ValueType
 
 SCALARS = (str, bool, int, float)
 """What is a line of an SCP file rather than a file of its own."""
@@ -29,12 +30,14 @@ class OutputFormat:
         sample_rate: Of a WAV file, in Hz.
         writer: The node of a function ``(value, path)`` that writes the file instead.
         where: Its key path, for messages.
+        own: The type of an own kind, which writes its files itself.
     """
 
     type: str = ""
     sample_rate: int | None = None
     writer: Mapping[str, Any] | None = None
     where: str = ""
+    own: ValueType | None = None
 
     @property
     def is_declared(self) -> bool:
@@ -67,6 +70,11 @@ def read_formats(
         field.name: OutputFormat(kinds[field.kind], field.sample_rate, where=field.where)
         for field in fields
         if field.kind in kinds
+    }
+    formats |= {
+        field.name: OutputFormat(field.type.suffix[1:], where=field.where, own=field.type)
+        for field in fields
+        if field.type and field.type.suffix
     }
     for name, node in artifacts.items():
         formats[name] = OutputFormat(
@@ -136,7 +144,9 @@ def _write_file(path: Path, value: Any, chosen: OutputFormat) -> Path:
     if chosen.writer is not None:
         named = instantiate(chosen.writer, _to_numpy(value), str(path))
         return Path(named) if isinstance(named, str | Path) else path
-    if path.suffix == ".wav":
+    if chosen.own is not None:
+        chosen.own.write(_to_numpy(value), path)
+    elif path.suffix == ".wav":
         if chosen.sample_rate is None:
             raise ValueError("its sample_rate is not known; write it beside type: wav")
         write_wav(path, as_wave(value), chosen.sample_rate)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -10,6 +10,7 @@ from espnet3_runtime.build.lock import Build
 from espnet3_runtime.incremental.plan import Verdict
 from espnet3_runtime.incremental.receipts import Receipt, Unreadable
 from espnet3_runtime.process.progress import format_duration
+from espnet3_schemas.build_records import Stage
 
 _ACTION_WORDS = {"run": "runs", "maybe": "may run", "skip": "skipped"}
 _MOST_REASONS = 3
@@ -53,6 +54,15 @@ def show_plan(build: Build, verdicts: Sequence[Verdict], most: int | None = _MOS
     for verdict in verdicts:
         word = _ACTION_WORDS[verdict.action]
         print_line(f"  {verdict.stage.name:<{width}}  {word:<8} {_format_reasons(verdict, most)}")
+    if most is None:
+        _show_logs(verdict.stage for verdict in verdicts)
+
+
+def _show_logs(stages: Iterable[Stage]) -> None:
+    """Print where the logs of stages lie that are not in the directory of their stage."""
+    for stage in stages:
+        if stage.log_dir is not None:
+            print_line(f"log of {stage.name}: {stage.log_dir}/{stage.name}.log")
 
 
 def show_groups(groups: Sequence[Sequence[str]], most: int) -> None:
@@ -104,6 +114,7 @@ def show_list(
         rows.append((stage.name, kind, reads or "-", state, descriptions[stage.name]))
     print_line(f"{build.recipe}  {build.exp_dir}")
     _print_table(rows)
+    _show_logs(build.stages)
 
 
 def show_summary(rows: Sequence[Row]) -> None:

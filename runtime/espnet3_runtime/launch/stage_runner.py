@@ -59,7 +59,7 @@ class StageRunner:
     def log_path(self, stage: Stage) -> Path:
         """Return where the stage's log lies."""
         suffix = f"_{self.label or f'rank{self.rank}'}" if self.rank else ""
-        return self.build.directory_of(stage) / f"{stage.name}{suffix}.log"
+        return self.build.log_of(stage, suffix)
 
     def run(self, stage: Stage, *, resume: bool) -> Outputs:
         """Call the stage's method and return its outputs."""

@@ -7,7 +7,9 @@
 import html
 import inspect
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ import yaml
 from espnet3_runtime.data.audio import audio_seconds
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.model import InferenceModel
+from espnet3_runtime.value_type import ValueType
 from espnet3_schemas.bundles import DEMO_BUNDLE
 
+Types = Mapping[str, ValueType]
 SETTINGS = "demo.yaml"
 LIMITS = ("max_file_mb", "max_audio_seconds", "delete_after_seconds")
 _MEGABYTE = 1_000_000
@@ -40,6 +44,7 @@ def make_demo(directory: Path) -> Any:
         trust_user_code=settings["model"]["trust_user_code"],
         device=settings["model"]["device"],
     )
+    make = partial(_make_component, gradio, _own_types(model))
     theme = _accepted_options(gradio.Blocks.__init__, theme=_make_theme(gradio))
     age = settings["limits"]["delete_after_seconds"]
     cache = (min(age, _CLEAN_EVERY), age)
@@ -49,10 +54,10 @@ def make_demo(directory: Path) -> Any:
             gradio.Markdown(settings["description"])
         with gradio.Row():
             with gradio.Column():
-                inputs = [_make_component(gradio, one, "filepath", 1) for one in settings["inputs"]]
+                inputs = [make(one, "filepath", 1) for one in settings["inputs"]]
                 button = gradio.Button("Run", variant="primary")
             with gradio.Column():
-                outputs = [_make_component(gradio, one, "numpy", 3) for one in settings["outputs"]]
+                outputs = [make(one, "numpy", 3) for one in settings["outputs"]]
         button.click(_make_handler(gradio, model, settings), inputs, outputs, api_name="run")
         _add_examples(gradio, directory, settings, inputs)
     page.max_file_size = int(settings["limits"]["max_file_mb"] * _MEGABYTE)
@@ -79,18 +84,32 @@ def _accepted_options(function: Callable[..., Any], **options: Any) -> dict[str,
     return {name: value for name, value in options.items() if name in names}
 
 
+def _own_types(model: InferenceModel) -> Types:
+    """Return the types of own kinds by the names of inputs and outputs."""
+    contract = model.contract
+    fields = (*contract.inputs, *contract.outputs) if contract else ()
+    return {field.name: field.type for field in fields if field.type}
+
+
 def _make_handler(
     gradio: Any, model: InferenceModel, settings: Mapping[str, Any]
 ) -> Callable[..., Any]:
+    types = _own_types(model)
+
     def run(*values: Any) -> Any:
         try:
             longest = settings["limits"]["max_audio_seconds"]
-            sample = _read_sample(settings["inputs"], values, longest)
+            with model.code.active():
+                sample = _read_sample(settings["inputs"], values, longest, types)
             result = model(sample, **settings["model"]["call_args"])
+            with model.code.active():
+                shown = [
+                    _display_value(field, result.get(field["key"]), types)
+                    for field in settings["outputs"]
+                ]
         except UserError as error:
             quiet = _accepted_options(gradio.Error.__init__, print_exception=False)
             raise gradio.Error(_visitor_message(error.message, values), **quiet) from error
-        shown = [_display_value(field, result.get(field["key"])) for field in settings["outputs"]]
         return shown[0] if len(shown) == 1 else shown
 
     return run
@@ -105,12 +124,20 @@ def _visitor_message(message: str, values: Sequence[Any]) -> str:
 
 
 def _read_sample(
-    fields: Sequence[Mapping[str, Any]], values: Sequence[Any], longest: float
+    fields: Sequence[Mapping[str, Any]], values: Sequence[Any], longest: float, types: Types
 ) -> dict[str, Any]:
+    """Return what a visitor gave as a sample.
+
+    Args:
+        fields: The inputs of the page.
+        values: What their widgets gave.
+        longest: Seconds of the longest audio that is taken.
+        types: Those of own kinds.
+    """
     sample: dict[str, Any] = {}
     for field, value in zip(fields, values, strict=True):
         if value is not None and not (isinstance(value, str) and not value):
-            sample[field["key"]] = _read_value(field, value)
+            sample[field["key"]] = _read_value(field, value, types)
         elif not field["optional"]:
             raise UserError(f'"{field["label"]}" is empty')
         if field["type"] == "audio" and value and (length := audio_seconds(Path(value))) > longest:
@@ -120,8 +147,13 @@ def _read_sample(
     return sample
 
 
-def _read_value(field: Mapping[str, Any], value: Any) -> Any:
+def _read_value(field: Mapping[str, Any], value: Any, types: Types) -> Any:
     """Return what a widget gave as the model takes it."""
+    if field["type"] == "own":
+        try:
+            return types[field["key"]].from_widget(value)
+        except ValueError as error:
+            raise UserError(f'"{field["label"]}" cannot be read: {error}') from error
     if field["type"] == "audio":
         return Path(value)
     if field["type"] == "vector":
@@ -133,9 +165,21 @@ def _read_value(field: Mapping[str, Any], value: Any) -> Any:
     return value
 
 
-def _make_component(gradio: Any, field: Mapping[str, Any], audio: str, lines: int) -> Any:
-    """Return the component of a field; an input and an output differ in form of audio and lines."""
+def _make_component(
+    gradio: Any, types: Types, field: Mapping[str, Any], audio: str, lines: int
+) -> Any:
+    """Return the component of a field; an input and an output differ in form of audio and lines.
+
+    Args:
+        gradio: The module.
+        types: Those of own kinds, which make their components.
+        field: The field.
+        audio: The form in which a component of audio gives or takes it.
+        lines: How many lines of text are shown.
+    """
     label = field["label"]
+    if field["type"] == "own":
+        return types[field["key"]].widget(gradio, label)
     if field["type"] == "audio":
         return gradio.Audio(type=audio, label=label)
     if field["type"] == "number":
@@ -155,9 +199,13 @@ def _make_component(gradio: Any, field: Mapping[str, Any], audio: str, lines: in
     return gradio.Textbox(label=label, lines=lines)
 
 
-def _display_value(field: Mapping[str, Any], value: Any) -> Any:
+def _display_value(field: Mapping[str, Any], value: Any, types: Types) -> Any:
     if value is None:
         return None
+    if field["type"] == "own":
+        # Gradio copies the file into its cache, which it clears.
+        folder = Path(tempfile.mkdtemp(dir=tempfile.gettempdir()))
+        return types[field["key"]].to_widget(value, folder)
     if field["type"] == "audio":
         wave = value.detach().cpu().numpy() if hasattr(value, "detach") else value
         return field["sample_rate"], wave.T

@@ -60,7 +60,7 @@ def _demo_settings(context: StageContext, contract: Mapping[str, Any] | None) ->
     """Return the content of ``demo.yaml``, the settings of the page."""
     config = context.configs["demo"]
     ui, model = config["ui"], config["model"]
-    declared = read_contract(contract, "contract")
+    declared = read_contract(contract, "contract", runs_code=False)
     sides = {}
     for side in ("inputs", "outputs"):
         fields = getattr(declared, side) if declared else ()
@@ -106,6 +106,9 @@ def _page_fields(ui: ConfigView, side: str, declared: Sequence[Field]) -> list[d
 def _check_widget(item: Mapping[str, Any], field: Field | None, side: str, where: str) -> None:
     if side == "inputs" and item["type"] == "segments":
         raise UserError(f'a page cannot ask for segments ("{item["key"]}")', where=where)
+    if item["type"] == "own" and not field:
+        hint = "declare it in the inference config's contract, with kind: own and its type"
+        raise UserError(f'"{item["key"]}" has no type', where=where, hint=hint)
     if side == "outputs" and item["type"] == "audio" and not (field and field.sample_rate):
         raise UserError(
             f'the sample rate of "{item["key"]}" is not known',

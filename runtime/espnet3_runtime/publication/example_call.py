@@ -24,6 +24,7 @@ def _example_value(field: Field) -> str:
         "vector": f"[0.0] * {size}" if size > _MANY else str([0.0] * size),
         "category": _quoted(field.choices[0]) if field.choices else '""',
         "table": f"[{{{', '.join(f'{_quoted(name)}: 0.0' for name in columns)}}}]",
+        "own": field.type.example if field.type else '""',
         "segments": '[{"text": "some text", "start": 0.0, "end": 1.0}]',
     }
     return examples[field.kind]

@@ -9,7 +9,7 @@ from typing import Any
 from espnet3_runtime.build.late_values import lookup, resolve_references
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.audio import read_audio
-from espnet3_runtime.data.contract import Contract, Field, read_contract
+from espnet3_runtime.data.contract import Contract, Field
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.predictor import Predictor, make_predictor
@@ -18,6 +18,7 @@ from espnet3_runtime.publication.isolated_imports import BundledCode
 from espnet3_runtime.publication.meta_check import check_model
 from espnet3_runtime.publication.trust import check_trust
 from espnet3_runtime.publication.untrusted_config import check_config, check_texts
+from espnet3_runtime.value_type import ValueType
 from espnet3_schemas.late_values import StageOutput
 
 _OF_THE_STAGE = ("parallel",)  # keys of the stage infer, absent from the config of a bundle
@@ -107,7 +108,7 @@ class InferenceModel:
     @property
     def contract(self) -> Contract | None:
         """Return the inputs and outputs, when the recipe declares them."""
-        return read_contract(self.config["contract"], "contract")
+        return self.predictor.preparation.contract
 
     @property
     def files(self) -> dict[str, Path]:
@@ -131,8 +132,9 @@ class InferenceModel:
                 [-1, 1]; an image as the path of a file, an image of Pillow, or an array of shape
                 ``(height, width)`` or ``(height, width, 3)``, bytes or floats in [0, 1]; a text; a
                 category; a number; a vector as a list or array; a table as a list of rows or the
-                path of a CSV file.  Of several inputs, a mapping with all fields of a sample
-                (``Path`` values of fields that no contract declares are audio files).
+                path of a CSV file; an own kind as its type takes it, or the path of such a file.
+                Of several inputs, a mapping with all fields of a sample (``Path`` values of fields
+                that no contract declares are audio files).
             sample_rate: Of an array of audio, in Hz; None means that of the contract.
             **options: Further keyword arguments of the recipe's runner.
 
@@ -172,7 +174,13 @@ class InferenceModel:
     def _make_sample(self, item: Item, sample_rate: int | None) -> Mapping[str, Any]:
         sample = dict(item) if isinstance(item, Mapping) else {self._only_input().name: item}
         kinds = {field.name: field.kind for field in self._inputs}
+        types = {field.name: field.type for field in self._inputs}
         for name, value in list(sample.items()):
+            own = types.get(name)
+            if own and _is_file_of(own, value):
+                with self.code.active():
+                    sample[name] = own.read(Path(value))
+                continue
             is_named = name in kinds or not isinstance(item, Mapping)
             is_path = isinstance(value, os.PathLike) or (isinstance(value, str) and is_named)
             if is_path and kinds.get(name, "audio") == "audio":
@@ -213,6 +221,12 @@ class InferenceModel:
     def _input_keys(self) -> tuple[str, ...]:
         key = self.config["input_key"]
         return (key,) if isinstance(key, str) else tuple(key or ())
+
+
+def _is_file_of(own: ValueType, value: Any) -> bool:
+    """Return whether a value is the path of a file that holds one of an own kind."""
+    is_named = isinstance(value, str) and value.endswith(own.suffix)
+    return bool(own.suffix) and (isinstance(value, os.PathLike) or is_named)
 
 
 def _resolve_configs(

@@ -88,7 +88,7 @@ class ReportData:
 
 def read_experiment(exp_dir: Path, build: Build) -> ReportData:
     """Read receipts, curves, scores, examples and settings; missing files are left out."""
-    views = _with_causes([_stage_view(exp_dir, stage) for stage in build.stages])
+    views = _with_causes([_stage_view(exp_dir, stage, build) for stage in build.stages])
     done = {view.stage.name for view in views if view.status == "done"}
     return ReportData(
         build=build,
@@ -112,9 +112,9 @@ def read_experiment(exp_dir: Path, build: Build) -> ReportData:
     )
 
 
-def _stage_view(exp_dir: Path, stage: Stage) -> StageView:
+def _stage_view(exp_dir: Path, stage: Stage, build: Build) -> StageView:
     receipt = read_receipt(exp_dir, stage.name)
-    log = exp_dir / stage.name / f"{stage.name}.log"
+    log = build.log_of(stage) if stage.log_dir else exp_dir / stage.name / f"{stage.name}.log"
     found = receipt if isinstance(receipt, Receipt) else None
     return StageView(stage, found, tuple(_logged_warnings(log)) if found else ())
 

@@ -67,7 +67,7 @@ TOKENS = """from pathlib import Path
 
 def write_tokens(config):
     folder = Path(config.token_list.save_path)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokens.txt").write_text(f"{config.token_list.cutoff} {config.exp_dir}")
 """
 OWN_METRIC = """
@@ -355,6 +355,18 @@ SHAPES = {
     "vc_by_number": Shape(
         files=inferred_by("output_fn: src.inference.build_third"),
         lost=("output_fn",),
+        stages=INFERRED,
+    ),
+    "own_kinds": Shape(
+        files={
+            **inferred_by(
+                "{output_fn: null, input_key: speech, model: {_target_: src.model.Net, size: 8},"
+                " contract: {imports: [src.kinds], inputs: {speech: {kind: number}},"
+                " outputs: {tune: {kind: midi}, text: {kind: text}}}}"
+            ),
+            "conf/demo.yaml": "ui: {outputs: [{key: tune, type: piano}, {key: text, type: text}]}",
+        },
+        lost=("contract.imports", "contract.outputs.tune", "ui.outputs"),
         stages=INFERRED,
     ),
     "owsm": Shape(

@@ -110,7 +110,7 @@ LOST, CHANGED = "not_carried", "changed"
         (LOST, "conf/inference.yaml", 5, "provider._target_", "is a function"),
         (LOST, "conf/inference.yaml", 8, "idx_key", "utt_id"),
         (CHANGED, "conf/metrics.yaml", 6, "metrics[2].metric", "SCP files"),
-        (LOST, "conf/inference.yaml", 9, "contract.imports", "built in"),
+        (LOST, "conf/inference.yaml", 9, "contract.imports", "kind: own"),
         (LOST, "conf/inference.yaml", 10, "output_artifacts.state", "pickles"),
         (LOST, "conf/metrics.yaml", 2, "metrics[0].metric.clean_types", "lowercase"),
         (LOST, "src/system.py", 5, "tune_bells", "a method of BellSystem"),

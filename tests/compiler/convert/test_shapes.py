@@ -113,6 +113,18 @@ def test_the_curriculum_becomes_two_stages(converted):
     }
 
 
+def test_a_stage_logs_where_its_spec_says(converted):
+    recipe, _, report = converted["tts"]
+    declared = yaml.safe_load((recipe / "system_compile.yaml").read_text())
+    assert declared["kinds"]["create_token_list"]["log_dir"] == "token_list.save_path"
+    lock = json.loads((recipe / "build" / "recipe.lock.json").read_text())
+    logs = {stage["name"]: stage["log_dir"] for stage in lock["stages"] if "log_dir" in stage}
+    assert logs == {"create_token_list": "data/tokens"}
+    assert "log_dir of create_token_list: token_list.save_path" in {
+        item["key"] for item in report["changed"]
+    }
+
+
 def test_a_second_model_is_trained_by_its_own_stage(converted):
     found = manifest(converted, "svs")
     assert found["models"]["model_vocoder"]["size"] == 8

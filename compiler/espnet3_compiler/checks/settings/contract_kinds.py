@@ -1,6 +1,7 @@
 """What the kinds of a contract need, and which of its keys belong to which kind.
 
-Passes: ``word: {kind: category, choices: [yes, no]}``; ``point: {kind: vector, size: 3}``.
+Passes: ``word: {kind: category, choices: [yes, no]}``; ``point: {kind: vector, size: 3}``;
+``tune: {kind: own, type: {_target_: src.kinds.Midi}}``.
 Fails: ``word: {kind: category}``; ``word: {kind: text, choices: [yes, no]}``.
 """
 
@@ -12,26 +13,48 @@ from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import mapping_entries
+from espnet3_compiler.signature.definitions import ClassFound
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.resolve_name import find_definition, resolution_order
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence, node_at
+from espnet3_schemas import TARGET
 
-_KIND_OF = {"size": "vector", "choices": "category", "columns": "table"}
+_KIND_OF = {"size": "vector", "choices": "category", "columns": "table", "type": "own"}
 """By a key that only one kind has: that kind."""
 _SIDES = ("inputs", "outputs")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R603 for categories without choices, R604 for keys of another kind."""
+    """Yield R603 for kinds without their choices or type, R604 for what is of another kind."""
     yield from first_per_location(
         found
         for name, config in configs_in_role(recipe, resolved, "inference")
         if resolved.is_certain(name)
         for side in _SIDES
         for field in mapping_entries(node_at(config, ("contract", side)))
-        for found in _check_field(field)
+        for found in (*_check_field(field), *_check_type(field, recipe.library))
     )
+
+
+def _check_type(field: Entry, library: Library) -> Iterator[Diagnostic]:
+    """Report a type of an own kind that certainly does not derive from ``ValueType``."""
+    path = node_at(field.value, ("type", TARGET))
+    if not isinstance(path, Scalar) or is_unresolved(path):
+        return
+    found = find_definition(library, str(path.value))
+    order = resolution_order(library, found) if isinstance(found, ClassFound) else ()
+    names = [one.name if isinstance(one, ClassFound) else "ValueType" for one in order]
+    if names and "ValueType" not in names:
+        yield value_finding(
+            "R604",
+            f'"{path.value}" is no ValueType, as the type of "{field.name}" is',
+            path,
+            "another class",
+            advice=("derive it from espnet3_runtime.value_type.ValueType",),
+        )
 
 
 def _check_field(field: Entry) -> Iterator[Diagnostic]:
@@ -48,12 +71,21 @@ def _check_field(field: Entry) -> Iterator[Diagnostic]:
             "no choices",
             advice=("write choices: and the list of its values",),
         )
+    if kind.value == "own" and _is_empty(field.value.get("type")):
+        yield value_finding(
+            "R603",
+            f'"{field.name}" is of an own kind, and its type is not declared',
+            kind,
+            "no type",
+            advice=("write type: {_target_: …}, a subclass of ValueType",),
+        )
     for key, owner in _KIND_OF.items():
         entry = written_entry(field.value, key)
+        article = "an own kind" if owner == "own" else f"a {owner}"
         if entry and kind.value != owner and not _is_empty(entry.value):
             yield value_finding(
                 "R604",
-                f'"{key}" belongs to a {owner}, and "{field.name}" is {kind.value}',
+                f'"{key}" belongs to {article}, and "{field.name}" is {kind.value}',
                 entry.value,
                 "not for this kind",
                 related=(Label(use_location(kind), "the kind"),),
@@ -62,4 +94,5 @@ def _check_field(field: Entry) -> Iterator[Diagnostic]:
 
 
 def _is_empty(node: object) -> bool:
-    return isinstance(node, Sequence) and not node.items
+    is_null = node is None or (isinstance(node, Scalar) and node.value is None)
+    return is_null or (isinstance(node, Sequence) and not node.items)

@@ -49,7 +49,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
     for stage in stages:
         for kind in stage.spec["consumes"]:
-            if needs_kind(stage, kind, recipe) and kind not in present and not recipe.system.own:
+            is_optional = recipe.system.specs.get(kind, {}).get("optional")
+            if kind in present or is_optional or recipe.system.own:
+                continue
+            if needs_kind(stage, kind, recipe):
                 text = (
                     f'stage "{stage.name.value}" reads what {kind} writes, and no stage runs {kind}'
                 )

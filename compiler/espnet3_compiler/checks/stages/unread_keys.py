@@ -13,6 +13,7 @@ from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import WILDCARD, stage_kind
+from espnet3_compiler.stage_graph.log_directories import first_binding, log_key
 from espnet3_compiler.stage_graph.stage_inputs import binding_keys, walk_leaves
 from espnet3_compiler.syntax.span_key import is_inherited, is_written, span_key
 from espnet3_compiler.syntax.tree import Entry
@@ -82,6 +83,8 @@ def _keys_read(names: Iterable[str], recipe: Recipe, resolved: Resolved) -> dict
                 read = binding_keys(stage, binding, recipe)
                 found[binding.config].update(read)
                 packed[binding.config] &= WILDCARD not in read or stage_kind(stage) == "pack_model"
+        if (key := log_key(stage)) and (first := first_binding(stage)) and first.config in found:
+            found[first.config].add(key[0])
     for name, keys in found.items():
         if packed[name]:
             keys.discard(WILDCARD)

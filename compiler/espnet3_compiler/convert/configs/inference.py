@@ -19,6 +19,9 @@ SPEECH2TEXT_ARGUMENTS = (
     *("ngram_weight", "transducer_conf", "token_type", "bpemodel", "dtype"),
 )
 PROVIDER_CONTRACT = "a function (model, checkpoint, device) that gives the model"
+OWN_KIND = "write kind: own, type: {_target_: …}, a subclass of ValueType, at its field"
+"""What takes the place of the kinds and widgets that code registers in ESPnet3."""
+_KINDS = ("audio", "text", "segments", "number")
 REASONS: Reasons = {
     "inference_dir": became("${exp_dir}/infer", "each stage has its directory"),
     "test_set": left_out("ESPnet3 sets it itself for every test set"),
@@ -86,10 +89,16 @@ def _convert_contract(block: Block, draft: ConfigDraft) -> None:
         return
     imports = block.raw_value("imports")
     built_in = isinstance(imports, list) and all(str(x).startswith("espnet3.") for x in imports)
-    why = "kinds and normalisers are built in, and a module cannot add to them"
+    why = f"no module registers kinds or normalisers: {OWN_KIND}"
     block.add_note("imports", left_out(why) if built_in or not imports else lost(why))
     for side in ("inputs", "outputs"):
-        block.move_key(draft, side, ("contract", side))
+        fields = block.take_block(side)
+        for entry in fields.node or ():
+            kind = fields.take_block(entry.name).value("kind")
+            if isinstance(kind, str) and kind not in _KINDS:
+                fields.add_note(entry.name, lost(f'"{kind}" is registered by code: {OWN_KIND}'))
+            else:
+                fields.move_key(draft, entry.name, ("contract", side, entry.name))
     block.note_rest({})
 
 

@@ -4,9 +4,11 @@ import fnmatch
 from pathlib import Path
 
 from espnet3_compiler.convert.configs.draft import Block, ConfigDraft, Reasons
+from espnet3_compiler.convert.configs.inference import OWN_KIND
 from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.read import load_source
 from espnet3_compiler.syntax.tree import Plain
+from espnet3_schemas.bundles import WIDGETS
 
 STAGE_ARTIFACTS = ("*.token_list}", "*.tokenizer_model}", "*.feats_stats}")
 TOKENIZER_FILES = tuple(f"${{data_dir}}/{name}" for name in ("*.model", "*.vocab", "*tokens.txt"))
@@ -114,6 +116,13 @@ def _convert_ui(ui: Block, draft: ConfigDraft, directory: Path) -> None:
         ui.add_note("app_script", left_out(why))
     elif source is not None:
         draft.set_value(("ui", "app_script"), script, ui.span("app_script"))
-    for name in ("title", "description", "inputs", "outputs"):
+    for name in ("title", "description"):
         ui.move_key(draft, name, ("ui", name))
+    for side, widgets in WIDGETS.items():
+        types = [item.value("type") for item in ui.items(side)]
+        other = [one for one in types if isinstance(one, str) and one not in widgets]
+        if other:
+            ui.add_note(side, lost(f'"{other[0]}" is registered by a UIAsset: {OWN_KIND}'))
+        else:
+            ui.move_key(draft, side, ("ui", side))
     ui.note_rest({})

@@ -47,12 +47,14 @@ class LaunchedStage:
         work: The stage kind that it is, with the role of its config; None for a method of its own.
         reads: What such a method reads: keys by role, or None for all of them.
         span: Where it is declared or defined.
+        log_dir: The key of its first config that says where its log goes, of a method of its own.
     """
 
     name: str
     work: StageWork | None
     reads: dict[str, set[str] | None]
     span: Span
+    log_dir: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +204,12 @@ def _launched_stages(
         elif work is None and found is None:
             notes.add_other(span, f"stage {entry.name}", lost("no such method is found here"))
             continue
-        if entry.log_dir and entry.name not in KIND_ROLES:
+        if work and entry.log_dir and entry.name not in KIND_ROLES:
             to = f"${{exp_dir}}/{entry.name}"
             what = f"log_dir of {entry.name}: {entry.log_dir}"
             notes.add_other(span, what, became(to, "the log of a stage is in its directory"))
         reads = {} if work else _keys_by_role(classes, entry, roles, finder)
-        yield LaunchedStage(entry.name, work, reads, span)
+        yield LaunchedStage(entry.name, work, reads, span, None if work else entry.log_dir)
     _note_undeclared(classes, [entry.name for entry in entries], notes)
 
 
@@ -226,6 +228,10 @@ def _keys_by_role(
         roles.get(name, name.removesuffix(SUFFIX)): keys
         for name, keys in keys_read(classes, entry.name, finder).items()
     }
+    found = {role: found[role] for role in (*entry.roles, *found) if role in found}
+    first = next(iter(entry.roles), None)
+    if entry.log_dir and first and (read := found.get(first)) is not None:
+        read.add(entry.log_dir.partition(".")[0])
     return found or dict.fromkeys(entry.roles, None)
 
 
