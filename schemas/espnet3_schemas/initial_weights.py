@@ -1,14 +1,13 @@
 """What ``init_from`` of a stage says: weights, and which part of them goes where."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _PART = r"[A-Za-z0-9_.]*"
 _FORM = re.compile(rf"(?P<source>.+?)(?::(?P<part>{_PART})(?::(?P<target>{_PART}))?)?")
 
 
-@dataclass(frozen=True, slots=True)
-class InitialWeights:
+class InitialWeights(NamedTuple):
     """Weights that a training starts from.
 
     Attributes:

@@ -6,22 +6,19 @@ A text is a list of parts: plain text as a string, ``{"stage": â€¦, "output": â€
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_DEPTH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class StageOutput:
+class StageOutput(NamedTuple):
     """``${stages.NAME.OUTPUT}``: an output of an earlier stage."""
 
     stage: str
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class Env:
+class Env(NamedTuple):
     """``${oc.env:VAR,default}``; without a default the variable must be set.
 
     Attributes:

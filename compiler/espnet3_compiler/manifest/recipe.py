@@ -40,13 +40,12 @@ class ConfigDecl(NamedTuple):
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RoleBinding:
+class RoleBinding(NamedTuple):
     """A config that a stage reads in a role; ``span`` is where the manifest names it."""
 
     role: str
     config: str
-    span: Span = field(compare=False)
+    span: Span
 
 
 class StageDecl(NamedTuple):
@@ -207,8 +206,7 @@ class Composed(NamedTuple):
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """One ``${…}``.
 
     Attributes:
@@ -223,7 +221,7 @@ class Reference:
     owner: Path
     path: Path
     target: Path
-    span: Span = field(compare=False)
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)

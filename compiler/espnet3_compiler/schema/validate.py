@@ -12,9 +12,8 @@ to write instead of a key of ESPnet3), ``x-habits`` (keys of other tools, see ``
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema.exceptions import ValidationError
 
@@ -43,11 +42,10 @@ _INTO_BLOCK = re.compile(r"write (\w+): \{")
 _TEXT_FOR_MAPPING = re.compile(r'\[\d+\]" must be a mapping, not the text ')
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
+class _Report(NamedTuple):
     lenient_references: bool
-    found: list[tuple[_Position, Diagnostic]] = field(default_factory=list)
-    skipped: set[Path] = field(default_factory=set)
+    found: list[tuple[_Position, Diagnostic]]
+    skipped: set[Path]
 
 
 def validate_tree(
@@ -66,7 +64,7 @@ def validate_tree(
     value = to_value(node, lenient=lenient_references)
     for error in SchemaValidator(schema).iter_errors(value):
         errors.setdefault(tuple(error.absolute_path), []).append(error)
-    report = _Report(lenient_references)
+    report = _Report(lenient_references, [], set())
     root = Instance(node, "", None, schema)
     for path in sorted(errors, key=len):
         if report.skipped.isdisjoint(path[:length] for length in range(len(path) + 1)):

@@ -3,7 +3,8 @@
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
@@ -63,8 +64,7 @@ class Run:
         return ended
 
 
-@dataclass(frozen=True)
-class CallArguments:
+class CallArguments(NamedTuple):
     """The arguments of a call.
 
     Attributes:
@@ -74,7 +74,7 @@ class CallArguments:
     """
 
     positional: tuple[CallArgument, ...] = ()
-    named: Mapping[str, CallArgument] = field(default_factory=dict)
+    named: Mapping[str, CallArgument] = MappingProxyType({})
     complete: bool = True
 
     @property
