@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from espnet3_schemas import systems
 from espnet3_schemas.late_values import StageOutput
@@ -42,7 +42,8 @@ def source_path(name: str, recipe: Path) -> Path:
     return next((path for path in paths if path.exists()), recipe / name)
 
 
-class Output(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Output:
     """An output of a stage: its path relative to the recipe directory, and its type."""
 
     path: str

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 _PART = r"[A-Za-z0-9_.]*"
-_FORM = re.compile(rf"(?P<source>.+?)(?::(?P<part>{_PART})(?::(?P<target>{_PART}))?)?")
+_FORM = rf"(?P<source>.+?)(?::(?P<part>{_PART})(?::(?P<target>{_PART}))?)?"
 
 
 class InitialWeights(NamedTuple):
@@ -31,7 +31,7 @@ def split_init_from(text: str) -> InitialWeights:
 
     Without a target, a part goes to where it was.
     """
-    found = _FORM.fullmatch(text)
+    found = re.fullmatch(_FORM, text)
     if found is None:
         return InitialWeights(text)
     part = found["part"] or ""

@@ -38,8 +38,8 @@ _KEY_KEYWORDS = (
 """Keywords about the keys of a mapping; any other can only stand in the schema of a System."""
 _Position = tuple[int, ...]
 _Found = tuple[_Position, Diagnostic]
-_INTO_BLOCK = re.compile(r"write (\w+): \{")
-_TEXT_FOR_MAPPING = re.compile(r'\[\d+\]" must be a mapping, not the text ')
+_INTO_BLOCK = r"write (\w+): \{"
+_TEXT_FOR_MAPPING = r'\[\d+\]" must be a mapping, not the text '
 
 
 class _Report(NamedTuple):
@@ -78,7 +78,7 @@ def _merge_moved(found: list[_Found]) -> list[_Found]:
     first: dict[tuple[_Position, str], int] = {}
     kept: list[_Found] = []
     for position, finding in found:
-        advice = _INTO_BLOCK.match(finding.help[0]) if finding.help else None
+        advice = re.match(_INTO_BLOCK, finding.help[0]) if finding.help else None
         block = (position[:-1], advice[1]) if advice and finding.code == "R601" else None
         if block is None or block not in first:
             if block:
@@ -96,7 +96,7 @@ def _merge_items(found: list[_Found]) -> Iterator[Diagnostic]:
     parent: _Position | None = None
     first: Diagnostic | None = None
     for position, finding in found:
-        is_item = _TEXT_FOR_MAPPING.search(finding.message) is not None
+        is_item = re.search(_TEXT_FOR_MAPPING, finding.message) is not None
         if first and is_item and parent == position[:-1]:
             first = first.joined_with(finding)._replace(help=(*first.help, *finding.help))
             continue

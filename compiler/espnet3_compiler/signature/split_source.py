@@ -22,7 +22,7 @@ _STRING_OR_COMMENT = (
     r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|' + r"'[^'\\\n]*(?:\\.[^'\\\n]*)*'"
 )
 _DEFINITION_HEAD = re.compile(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
-_FIRST_STATEMENT = re.compile(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S")
+_FIRST_STATEMENT = r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S"
 _START_PATTERNS = {"": re.compile(r"^[^\s#)\]}]", re.MULTILINE)}
 
 
@@ -106,7 +106,7 @@ def module_branches(text: ModuleText) -> list[Branch]:
 def class_branches(text: ModuleText, piece: Piece) -> tuple[ast.ClassDef, list[Branch]]:
     """Return a class without its methods, and the statements and pieces of its body, in order."""
     source = text.lines(piece.first, piece.last)
-    body = _FIRST_STATEMENT.search(source)
+    body = re.search(_FIRST_STATEMENT, source)
     indent = body[1] if body else ""
     shift = piece.first - 2
     if not indent or source[0] in " \t":

@@ -207,7 +207,7 @@ def _bind_outputs(stage: Stage, late: LateValues) -> Stage:
         return stage
     where = f"stages.{stage.name}.outputs"
     bound = {
-        name: output._replace(path=bind_variables(output.path, late, where))
+        name: replace(output, path=bind_variables(output.path, late, where))
         for name, output in stage.outputs.items()
     }
     return replace(stage, outputs=bound)
