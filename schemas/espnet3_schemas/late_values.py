@@ -6,19 +6,22 @@ A text is a list of parts: plain text as a string, ``{"stage": â€¦, "output": â€
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 MAX_DEPTH = 100
 
 
-class StageOutput(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StageOutput:
     """``${stages.NAME.OUTPUT}``: an output of an earlier stage."""
 
     stage: str
     output: str
 
 
-class Env(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Env:
     """``${oc.env:VAR,default}``; without a default the variable must be set.
 
     Attributes:

@@ -11,7 +11,6 @@ import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import NamedTuple
@@ -43,11 +42,11 @@ class Branch(NamedTuple):
     piece: Piece | None
 
 
-@dataclass(frozen=True)
 class ModuleText:
     """The text of a module, with the offsets of its lines and strings."""
 
-    text: str
+    def __init__(self, text: str) -> None:
+        self.text = text
 
     @cached_property
     def line_starts(self) -> list[int]:
