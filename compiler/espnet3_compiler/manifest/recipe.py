@@ -40,12 +40,13 @@ class ConfigDecl(NamedTuple):
     complete: bool = True
 
 
-class RoleBinding(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RoleBinding:
     """A config that a stage reads in a role; ``span`` is where the manifest names it."""
 
     role: str
     config: str
-    span: Span
+    span: Span = field(compare=False)
 
 
 class StageDecl(NamedTuple):
