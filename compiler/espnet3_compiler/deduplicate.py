@@ -41,11 +41,11 @@ _WRONG_READS = (
 _UNKNOWN_NAME_CODES = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
 """Codes of names that are not declared, and the key under which they should be."""
 
-_MISSING_IN_LIST = re.compile(r"the list of (models|configs) has no ")
-_QUOTED_NAME = re.compile(r'"(\w+)"')
-_QUOTED = re.compile(r'"([^"]+)"')
-_OF_MODEL = re.compile(r"\$\{models\.(\w+)\.")
-_CONFIG_NAME = re.compile(r"\bconfigs\.(\w+)")
+_MISSING_IN_LIST = r"the list of (models|configs) has no "
+_QUOTED_NAME = r'"(\w+)"'
+_QUOTED = r'"([^"]+)"'
+_OF_MODEL = r"\$\{models\.(\w+)\."
+_CONFIG_NAME = r"\bconfigs\.(\w+)"
 
 
 def without_consequences(
@@ -100,7 +100,7 @@ def without_consequences(
     ignored_keys = {span_key(f.primary.span) for f in ignored}
     absent = [f for f in found if f.code == "R503"]
     references = [f.primary.span for f in found if f.code.startswith("R3")]
-    hidden = [_QUOTED.findall(f.message)[-1] for f in found if f.code == "R209"]
+    hidden = [re.findall(_QUOTED, f.message)[-1] for f in found if f.code == "R209"]
     renamed = [f.primary.span for f in found if f.code == "R601" and f.fix]
     corrections = {_correction_of(f) for f in found if f.code in ("R502", "R601")} - {None}
 
@@ -108,10 +108,10 @@ def without_consequences(
     meant = " ".join(text for f in found if f.code == "R432" for text in f.help)
 
     misnamed = [f for f in found if f.code == "R202" and "of a matrix" in f.message]
-    unusable = [f"${{matrix.{_QUOTED.findall(f.message)[0]}}}" for f in misnamed]
+    unusable = [f"${{matrix.{re.findall(_QUOTED, f.message)[0]}}}" for f in misnamed]
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     wrong_stage_keys = [f.primary.span for f in found if f.message.startswith('"stages[')]
-    twice = {name for f in found if f.code == "R201" for name in _QUOTED.findall(f.message)}
+    twice = {name for f in found if f.code == "R201" for name in re.findall(_QUOTED, f.message)}
     unmade = [f.primary.span for f in found if f.code == "R404"]
     phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
     misread = any(f.code.startswith(_WRONG_READS) for f in found)
@@ -160,7 +160,7 @@ def without_consequences(
             or (code == "R207" and any(_reads_kind(f, other, resolved) for other in found))
             or (code == "R602" and any(_follows_item(span, other) for other in phases))
             or (code == "R818" and misread)
-            or (code == "R812" and not twice.isdisjoint(_QUOTED.findall(f.message)))
+            or (code == "R812" and not twice.isdisjoint(re.findall(_QUOTED, f.message)))
             or (code == "R432" and _has_key_among(f, wrong_stage_keys, recipe))
             or (code == "R522" and any(_is_unknown_argument(f, *pair) for pair in unknown))
             or (code == "R601" and not f.fix and any(_is_of_type(f, other) for other in found))
@@ -177,7 +177,7 @@ def without_consequences(
 
 def _unknown_arguments(finding: Diagnostic) -> Iterator[tuple[str, str]]:
     """Yield an argument that is unknown, and the file of the class that does not have it."""
-    names = _QUOTED.findall(finding.message)
+    names = re.findall(_QUOTED, finding.message)
     for note in finding.notes:
         if names and note.startswith("defined at "):
             yield names[-1], note.removeprefix("defined at ").rpartition(":")[0]
@@ -186,12 +186,12 @@ def _unknown_arguments(finding: Diagnostic) -> Iterator[tuple[str, str]]:
 def _is_unknown_argument(finding: Diagnostic, name: str, file: str) -> bool:
     """Return whether a name that nothing defines is an argument that its class does not have."""
     defined_there = finding.primary.span.source.name.endswith(file)
-    return _QUOTED.findall(finding.message)[0] == name and defined_there
+    return re.findall(_QUOTED, finding.message)[0] == name and defined_there
 
 
 def _is_of_type(finding: Diagnostic, other: Diagnostic) -> bool:
     """Return whether the type of a block, beside which a key is unknown, is not allowed itself."""
-    block, *_ = _QUOTED.findall(finding.message) or [""]
+    block, *_ = re.findall(_QUOTED, finding.message) or [""]
     return other.code == "R604" and other.message.startswith(f'"{block}.type" ')
 
 
@@ -204,13 +204,13 @@ def _is_about_hidden(finding: Diagnostic, hidden: Iterable[str]) -> bool:
 
 def _needs_one_of(finding: Diagnostic, fields: set[str]) -> bool:
     """Return whether a ``forward`` needs a field that is reported as unknown, or its lengths."""
-    quoted = _QUOTED.findall(finding.message)
+    quoted = re.findall(_QUOTED, finding.message)
     return any(name.removesuffix("_lengths") in fields for name in quoted)
 
 
 def _is_own_output(other: Diagnostic, finding: Diagnostic) -> bool:
     """Return whether a stage refers to the output that another finding calls not given."""
-    names = _QUOTED.findall(finding.message)
+    names = re.findall(_QUOTED, finding.message)
     own = other.code == "R403" and other.message.endswith("its own output")
     return own and any(other.primary.span.text.endswith(f".{name}}}") for name in names)
 
@@ -218,7 +218,7 @@ def _is_own_output(other: Diagnostic, finding: Diagnostic) -> bool:
 def _reads_kind(finding: Diagnostic, other: Diagnostic, resolved: Resolved) -> bool:
     """Return whether a config has settings for a stage kind that is reported as absent."""
     kind = other.message.rpartition(" no stage runs ")[2] if other.code == "R411" else ""
-    config = resolved.configs.get(_QUOTED.findall(finding.message)[-1]) if kind else None
+    config = resolved.configs.get(re.findall(_QUOTED, finding.message)[-1]) if kind else None
     return config is not None and config.entry(kind) is not None
 
 
@@ -276,7 +276,7 @@ def _excluded_keys(finding: Diagnostic) -> set[Span]:
 
 def _has_key_among(finding: Diagnostic, keys: Iterable[Span], recipe: Recipe) -> bool:
     """Return whether one of the stages of a finding has one of some keys."""
-    names = _QUOTED.findall(finding.message)
+    names = re.findall(_QUOTED, finding.message)
     nodes = [stage.node.span for stage in recipe.stages if str(stage.name.value) in names]
     return any(key.lies_in(node) for key in keys for node in nodes)
 
@@ -308,7 +308,7 @@ def _name_kind(finding: Diagnostic) -> str | None:
     if finding.code == "R301" and "the row of the matrix has no" in finding.message:
         return finding.message
     if finding.code == "R301":
-        listed = _MISSING_IN_LIST.search(finding.message)
+        listed = re.search(_MISSING_IN_LIST, finding.message)
         return listed[1] if listed else None
     package = finding.code == "R501" and finding.message.startswith("there is no package")
     if package or finding.code in ("R439", "R502"):
@@ -335,9 +335,9 @@ def _source_line(finding: Diagnostic) -> tuple[Source, int]:
 
 def _names_absent(finding: Diagnostic, missing: Diagnostic, recipe: Recipe) -> bool:
     """Return whether a reference names the argument that is reported as missing in a model."""
-    if finding.primary.span.text not in _QUOTED_NAME.findall(missing.message):
+    if finding.primary.span.text not in re.findall(_QUOTED_NAME, missing.message):
         return False
-    model = _OF_MODEL.search(finding.message)
+    model = re.search(_OF_MODEL, finding.message)
     nodes = [other.node.span for other in recipe.models if model and other.name.value == model[1]]
     return any(missing.primary.span.lies_in(node) for node in nodes)
 
@@ -393,5 +393,5 @@ def _is_reference_consequence(
         return correction[::-1] in corrections
     if "${matrix." in finding.message:  # a row is read completely or not at all
         return False
-    config = _CONFIG_NAME.search(finding.message)
+    config = re.search(_CONFIG_NAME, finding.message)
     return not recipe.complete or bool(config and not resolved.is_certain(config[1]))

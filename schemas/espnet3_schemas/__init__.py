@@ -13,6 +13,8 @@ SYSTEMS = ("base", "enh", "cls", "tts", "asr", "ssl")
 """The Systems that ship; one stands behind those whose kinds it varies."""
 TARGET = "_target_"
 """Key of a node that becomes an object: the dotted name of its class or function."""
+IN_PACKAGE = "package:"
+"""Begins the name of a source that an installed package holds."""
 
 _NEW_KIND: dict[str, Any] = {
     "title": "",

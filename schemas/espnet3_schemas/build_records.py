@@ -6,13 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from espnet3_schemas import systems
+from espnet3_schemas import IN_PACKAGE, systems
 from espnet3_schemas.late_values import StageOutput
 
 SCHEMA_VERSION = 2
 """Of the lock; 1 held no parsed late values."""
-IN_PACKAGE = "package:"
-"""Begins the name of a source that an installed package holds."""
 
 UNKNOWN_KIND: Mapping[str, Any] = {"roles": {}, "model": "optional", "needs_torch": True}
 """A kind of which nothing is declared."""

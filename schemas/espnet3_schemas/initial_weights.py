@@ -1,14 +1,13 @@
 """What ``init_from`` of a stage says: weights, and which part of them goes where."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _PART = r"[A-Za-z0-9_.]*"
-_FORM = re.compile(rf"(?P<source>.+?)(?::(?P<part>{_PART})(?::(?P<target>{_PART}))?)?")
+_FORM = rf"(?P<source>.+?)(?::(?P<part>{_PART})(?::(?P<target>{_PART}))?)?"
 
 
-@dataclass(frozen=True, slots=True)
-class InitialWeights:
+class InitialWeights(NamedTuple):
     """Weights that a training starts from.
 
     Attributes:
@@ -32,7 +31,7 @@ def split_init_from(text: str) -> InitialWeights:
 
     Without a target, a part goes to where it was.
     """
-    found = _FORM.fullmatch(text)
+    found = re.fullmatch(_FORM, text)
     if found is None:
         return InitialWeights(text)
     part = found["part"] or ""

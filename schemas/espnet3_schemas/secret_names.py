@@ -56,7 +56,7 @@ _ORDINARY_OWNERS = frozenset(
     )
 )
 """A pad_token, a low_pass and a file_pat are no secrets."""
-_SYMBOL = re.compile(r"<.*>|\[.*\]")
+_SYMBOL = r"<.*>|\[.*\]"
 _DEFAULT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*,(?!\s*(?:null\s*\}|\$\{|\}))")
 _REFERENCE = re.compile(r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 _URL_LOGIN = re.compile(r"(?<=://)(?!git@)[^/@\s]+@")
@@ -104,7 +104,7 @@ def is_secret(path: str, value: Any) -> bool:
         if any(secret or is_secret_name(match["name"]) for match in found):
             return True
     elif secret:
-        return _SYMBOL.fullmatch(value) is None
+        return re.fullmatch(_SYMBOL, value) is None
     literal = hide_pairs(literal, _ASSIGNED)
     return HIDDEN in literal or hide_in_urls(literal) != literal
 

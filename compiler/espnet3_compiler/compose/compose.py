@@ -174,8 +174,7 @@ def _compose_config(
                 repaired[key] = repair_misspelt_keys(layer, slot.schema)
             layer, misspelt = repaired.get(key, (layer, ()))  # noqa: PLW2901
             record.found += misspelt
-            for step in steps:
-                layer = with_provenance(layer, step)  # noqa: PLW2901
+            layer = with_provenance(layer, *reversed(steps))  # noqa: PLW2901
             node = _as_mapping(merge_nodes(node, layer, slot, (), record))
         for setting in settings.get(str(part.name.value), []):
             node = apply_override(node, setting, slot, record)

@@ -2,7 +2,6 @@
 
 import os
 import posixpath
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -35,14 +34,14 @@ class ConfigFile(NamedTuple):
     source: Source | None = None
 
 
-@dataclass
 class ConfigFileReader:
     """Config files by absolute path, each read once, and what is wrong with them."""
 
-    directory: Path
-    manifest: Source
-    read: dict[Path, ConfigFile] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
+    def __init__(self, directory: Path, manifest: Source) -> None:
+        self.directory = directory
+        self.manifest = manifest
+        self.read: dict[Path, ConfigFile] = {}
+        self.found: list[Diagnostic] = []
 
     def read_declared(self, file: Scalar) -> ConfigFile:
         """Return the file that the manifest names; the path must stay inside the recipe."""

@@ -1,7 +1,5 @@
 """Merge two trees: mappings merge, lists and scalars replace, ``~key`` deletes."""
 
-from dataclasses import dataclass, field
-
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import ProvenanceStep
 from espnet3_compiler.schema.defaults import SchemaLocation, schema_defaults
@@ -11,12 +9,12 @@ from espnet3_compiler.syntax.unknown_name import unknown_name
 from espnet3_schemas import TARGET
 
 
-@dataclass
 class MergeRecord:
     """The history and the findings of merging the layers of one config."""
 
-    history: dict[Path, tuple[Node, ...]] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.history: dict[Path, tuple[Node, ...]] = {}
+        self.found: list[Diagnostic] = []
 
     def remember(self, path: Path, node: Node | None) -> None:
         """Add a node that was replaced at a path."""

@@ -1,7 +1,7 @@
 """The texts of a recipe, and spans of them."""
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -64,8 +64,7 @@ class Span(NamedTuple):
         return same and outer.start <= self.start and self.end <= outer.end
 
 
-@dataclass(frozen=True, slots=True)
-class ProvenanceStep:
+class ProvenanceStep(NamedTuple):
     """One step between the location where a value is written and the location where it is used.
 
     Attributes:
@@ -74,7 +73,7 @@ class ProvenanceStep:
     """
 
     how: str
-    span: Span = field(compare=False)
+    span: Span
 
 
 class Region(NamedTuple):

@@ -109,7 +109,7 @@ def reference_cycle(members: list[tuple[str, Span]]) -> Diagnostic:
     )
 
 
-_PATH_ARGUMENT = re.compile(r"[A-Za-z_][\w.]*")
+_PATH_ARGUMENT = r"[A-Za-z_][\w.]*"
 
 
 def unknown_resolver(call: Call) -> Diagnostic:
@@ -120,7 +120,7 @@ def unknown_resolver(call: Call) -> Diagnostic:
     if advice is None:
         name = Scalar(call.name, call.name_span)
         found = unknown_name("R303", message, name, KNOWN_RESOLVERS)
-        if found.fix is None and _PATH_ARGUMENT.fullmatch(argument):
+        if found.fix is None and re.fullmatch(_PATH_ARGUMENT, argument):
             dotted = f'for a part of "{call.name}" write "${{{call.name}.{argument}}}"'
             found = found._replace(help=(dotted,))
         return found

@@ -18,7 +18,7 @@ from espnet3_compiler.syntax.tree import Node, Scalar, Value
 
 _OPENINGS = re.compile(r"(\\*)(\$\{)")
 _BARE = re.compile(r"[A-Za-z0-9_./+@%*?|-]+")
-_IN_QUOTES = re.compile(r"(\\*)('|\$\{|$)")
+_IN_QUOTES = r"(\\*)('|\$\{|$)"
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
 _FLOAT = re.compile(
     r"[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|inf|nan)",
@@ -117,8 +117,8 @@ def _render_argument(pieces: tuple[str | RuntimeReference, ...] | None) -> str:
         if _BARE.fullmatch(only) and isinstance(parse_literal(only), str):
             return only
     inner = "".join(
-        piece.text if isinstance(piece, RuntimeReference) else _IN_QUOTES.sub(_escape_match, piece)
-        for piece in merged
+        one.text if isinstance(one, RuntimeReference) else re.sub(_IN_QUOTES, _escape_match, one)
+        for one in merged
     )
     return f"'{inner}'"
 

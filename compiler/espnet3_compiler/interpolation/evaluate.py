@@ -119,9 +119,7 @@ def _whole_value(
     state.fetched += count_nodes(value)
     if state.fetched > MAX_FETCHED:
         _give_up(state, location, findings.too_large(piece.span, "copy too many values"))
-    for step in (ProvenanceStep("interpolation", piece.span), *reversed(scalar.via)):
-        value = with_provenance(value, step)
-    return value
+    return with_provenance(value, *scalar.via, ProvenanceStep("interpolation", piece.span))
 
 
 def _evaluate_parts(state: ResolutionState, location: NodeLocation, parts: Template) -> Pieces:

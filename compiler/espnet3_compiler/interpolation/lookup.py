@@ -16,7 +16,7 @@ from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence
 
-_VARIABLE = re.compile(r"\$\{\s*(?:oc\.env\.|env\.)?([A-Z][A-Z0-9_]+)\s*\}")
+_VARIABLE = r"\$\{\s*(?:oc\.env\.|env\.)?([A-Z][A-Z0-9_]+)\s*\}"
 """A variable of the environment as a shell writes it, or with a dot for the colon."""
 STAGE_STEPS = 3
 """``stages``, the name of a stage and the name of an output."""
@@ -122,7 +122,7 @@ def _in_row(
 
 def _unknown_root(state: ResolutionState, owner: Path, key: Key, span: Span) -> Diagnostic:
     name = _key_name(key)
-    variable = _VARIABLE.fullmatch(span.text)
+    variable = re.fullmatch(_VARIABLE, span.text)
     if variable:
         return findings.environment_variable(span, variable[1])
     for namespace, what in _names_without_root(state, owner, name):

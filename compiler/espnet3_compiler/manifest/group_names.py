@@ -1,7 +1,6 @@
 """Short names in a group: ``train`` means the stage ``train_lr1e_3`` of the same row."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from espnet3_compiler.syntax.tree import Path
@@ -15,7 +14,6 @@ RowNames = Mapping[tuple[str, str], str]
 written with a value of the matrix stands for itself."""
 
 
-@dataclass(frozen=True)
 class GroupNames:
     """The names that the rows of all groups declare.
 
@@ -24,7 +22,8 @@ class GroupNames:
             ``("configs", "tuning_lr1e_3")``.
     """
 
-    rows: Mapping[Path, RowNames] = field(default_factory=dict)
+    def __init__(self, rows: Mapping[Path, RowNames]) -> None:
+        self.rows = rows
 
     def full_name(self, owner: Path, block: str, name: str) -> str:
         """Return the name that a name means where it is used.
@@ -102,4 +101,4 @@ class GroupNames:
         return found
 
 
-NO_GROUPS = GroupNames()
+NO_GROUPS = GroupNames({})

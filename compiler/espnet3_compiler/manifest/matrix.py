@@ -6,7 +6,7 @@ of the row. Other ``${matrix.NAME}`` are left to the resolver, which knows the r
 config and model.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.nodes import MATRIX
@@ -29,7 +29,6 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Seq
 BLOCKS = ("configs", "models")
 
 
-@dataclass
 class Expansion:
     """A manifest without groups.
 
@@ -44,13 +43,14 @@ class Expansion:
         parts: The expanded nodes, each with the definition of the schema that it should fit.
     """
 
-    root: Mapping
-    rows: dict[Path, Mapping] = field(default_factory=dict)
-    templates: dict[str, str] = field(default_factory=dict)
-    names: dict[Path, dict[tuple[str, str], str]] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
-    complete: bool = True
-    parts: list[tuple[str, Node]] = field(default_factory=list)
+    def __init__(self, root: Mapping) -> None:
+        self.root = root
+        self.rows: dict[Path, Mapping] = {}
+        self.templates: dict[str, str] = {}
+        self.names: dict[Path, dict[tuple[str, str], str]] = {}
+        self.found: list[Diagnostic] = []
+        self.complete = True
+        self.parts: list[tuple[str, Node]] = []
 
     @property
     def group_names(self) -> GroupNames:

@@ -11,7 +11,7 @@ from espnet3_compiler.syntax.span_key import SpanKey, span_key
 from espnet3_compiler.syntax.tree import Mapping as Tree
 from espnet3_compiler.syntax.tree import Scalar
 
-_VALUE = re.compile(r'"[^"]*"|\d\S*')
+_VALUE = r'"[^"]*"|\d\S*'
 
 
 def find_repeated(names: Iterable[Scalar], rows: tuple[Tree, ...]) -> Diagnostic | None:
@@ -123,7 +123,7 @@ def merge_row_findings(
     for finding in findings:
         message = names.sub(lambda match: templates[match[0]], finding.message)
         if "${matrix." in finding.primary.span.text:
-            message = _VALUE.sub("", message)
+            message = re.sub(_VALUE, "", message)
         if finding.fix and any("${matrix." in edit.span.text for edit in finding.fix.edits):
             finding = finding._replace(fix=None)  # noqa: PLW2901
         first.setdefault((finding.code, span_key(finding.primary.span), message), finding)

@@ -209,8 +209,7 @@ class Composed(NamedTuple):
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """One ``${…}``.
 
     Attributes:
@@ -225,7 +224,7 @@ class Reference:
     owner: Path
     path: Path
     target: Path
-    span: Span = field(compare=False)
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)

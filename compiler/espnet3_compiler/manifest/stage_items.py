@@ -17,7 +17,7 @@ from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import format_names, rename_fix, unknown_name
 from espnet3_schemas import systems
 
-_DOTTED = re.compile(r"\w+(\.\w+)+")
+_DOTTED = r"\w+(\.\w+)+"
 
 
 class StageItem(NamedTuple):
@@ -105,7 +105,7 @@ def _is_config_readable(keys: Mapping) -> bool:
 def _is_kind_unreadable(keys: Mapping, call: Scalar | None) -> bool:
     """Return whether a stage names a kind or function that cannot be read."""
     if call:
-        return not (is_placeholder(call) or _DOTTED.fullmatch(str(call.value)))
+        return not (is_placeholder(call) or re.fullmatch(_DOTTED, str(call.value)))
     return not has_certain_keys(keys) or any(keys.entry(name) for name in ("run", "call"))
 
 

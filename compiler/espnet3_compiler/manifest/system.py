@@ -219,10 +219,10 @@ def _missing_class(library: Library, path: str, missing: Missing) -> ClassKinds 
     if near is None and not missing.prefix:
         return ANY_KIND
     parts = path.split(".")
-    if missing.index == len(parts) - 1:
+    if missing.position == len(parts) - 1:
         label = f'{missing.prefix} has no class "{missing.part}"'
     else:
-        label = f'there is no module "{".".join(parts[: missing.index + 1])}"'
-    parts[missing.index] = near or ""
+        label = f'there is no module "{".".join(parts[: missing.position + 1])}"'
+    parts[missing.position] = near or ""
     certain = bool(near) and is_slip(missing.part, near or "")
     return _NotASystem("does not exist", label, ".".join(parts) if near else None, certain)

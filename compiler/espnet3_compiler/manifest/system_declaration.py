@@ -40,8 +40,7 @@ from espnet3_compiler.syntax.tree import (
     to_python,
 )
 from espnet3_compiler.syntax.unknown_name import format_names, unknown_name
-from espnet3_schemas import ROLES, load, vary_kinds
-from espnet3_schemas.build_records import IN_PACKAGE
+from espnet3_schemas import IN_PACKAGE, ROLES, load, vary_kinds
 
 Kinds = MappingABC[str, dict[str, Any]]
 

@@ -29,8 +29,8 @@ from espnet3_compiler.relock.messages import (
 from espnet3_compiler.result import CompileResult
 from espnet3_compiler.syntax.read import MAX_BYTES, load_source
 from espnet3_compiler.syntax.tree import Path as Keys
-from espnet3_schemas import LOCK
-from espnet3_schemas.build_records import IN_PACKAGE, source_path
+from espnet3_schemas import IN_PACKAGE, LOCK
+from espnet3_schemas.build_records import source_path
 
 MAX_PATH_LENGTH = 4096
 

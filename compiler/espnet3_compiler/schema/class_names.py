@@ -10,13 +10,13 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.schema.types import Schema
 from espnet3_schemas import TARGET, habits
 
-DOTTED = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
-REFERENCE_PATH = re.compile(r"^(stages|configs|models)(\.\w+){2,}$")
+DOTTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"
+REFERENCE_PATH = r"^(stages|configs|models)(\.\w+){2,}$"
 """A reference whose ``${`` and ``}`` were forgotten."""
-_IDENTIFIER = re.compile(r"^[A-Za-z_]\w*$")
-_FILE_SUFFIX = re.compile(r"\.py(?=$|[:#@/.])")
-_OTHER_FILE = re.compile(r"[/\\].*\.[a-z]\w*$")
-_SEPARATOR = re.compile(r"::?|[.#@/\\]")
+_IDENTIFIER = r"^[A-Za-z_]\w*$"
+_FILE_SUFFIX = r"\.py(?=$|[:#@/.])"
+_OTHER_FILE = r"[/\\].*\.[a-z]\w*$"
+_SEPARATOR = r"::?|[.#@/\\]"
 SHORTEST_PART = 3
 
 
@@ -32,11 +32,11 @@ def dotted_path(text: str) -> str | None:
     ``src/model.py:Net``, ``src.model:Net`` and ``src.model.Net()`` are ``src.model.Net``, and
     ``src/model.py`` is ``src.model``.
     """
-    path = _FILE_SUFFIX.sub("", text.strip().lstrip("./\\").removesuffix("()"))
-    parts = _SEPARATOR.split(path)
+    path = re.sub(_FILE_SUFFIX, "", text.strip().lstrip("./\\").removesuffix("()"))
+    parts = re.split(_SEPARATOR, path)
     meant = ".".join(parts)
     several = len(parts) > 1 or text.endswith(".py")
-    if not several or meant == text or _OTHER_FILE.search(path):
+    if not several or meant == text or re.search(_OTHER_FILE, path):
         return None
     return meant if all(map(str.isidentifier, parts)) else None
 
@@ -69,10 +69,10 @@ def path_of_class(word: str) -> str | None:
 
 def likely_target(text: str, schema: Schema) -> str | None:
     """Return the dotted path that was probably meant by a text where a target should be."""
-    if DOTTED.match(text):
+    if re.match(DOTTED, text):
         return text
     path = _class_path(text)
-    if path or not _IDENTIFIER.match(text):
+    if path or not re.match(_IDENTIFIER, text):
         return path
     return known_class(text, schema)
 

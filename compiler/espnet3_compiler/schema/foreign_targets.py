@@ -5,6 +5,7 @@ are those of tools that know their classes by name. ``configure_optimizers`` of 
 ``{scheduler: {_target_: …}, interval: step}``.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -119,7 +120,7 @@ def _find_foreign(node: Mapping, schema: Schema, *, inside: bool) -> _Foreign | 
 
 def _class_path(text: str) -> str | None:
     """Return a text that is nothing but the dotted path of a class: arguments may be any text."""
-    return text if DOTTED.match(text) and _names_class(text) else None
+    return text if re.match(DOTTED, text) and _names_class(text) else None
 
 
 def _argument_block(node: Mapping) -> Entry | None:
@@ -136,7 +137,7 @@ def _single_class(node: Mapping, schema: Schema) -> _Foreign | None:
         return None
     if entry.name in schema.get("properties", {}) or not _names_class(entry.name):
         return None
-    dotted = entry.name if DOTTED.match(entry.name) else known_class(entry.name, schema)
+    dotted = entry.name if re.match(DOTTED, entry.name) else known_class(entry.name, schema)
     block = entry if isinstance(entry.value, Mapping) else None
     return _Foreign(entry, dotted, block) if dotted else None
 

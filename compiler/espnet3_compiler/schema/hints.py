@@ -19,10 +19,10 @@ FALSE_WORDS = ("off", "no", "n", "false", "f")
 NULL_WORDS = ("none", "nil", "null", "~")
 CONSTANTS = {"inf": ".inf", "+inf": ".inf", "infinity": ".inf", "-inf": "-.inf", "nan": ".nan"}
 LOOKALIKES = str.maketrans({"o": "0", "O": "0", "l": "1", "I": "1"})
-NUMBER = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
-THOUSANDS = re.compile(r"^[-+]?[0-9]{1,3}( [0-9]{3})+$")
-PYTHON_TUPLE = re.compile(r"^\(\s*[^()\[\]{}]+,[^()\[\]{}]*\)$")
-PLAIN_SAFE = re.compile(r"^\w[\w./-]*$")
+NUMBER = r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"
+THOUSANDS = r"^[-+]?[0-9]{1,3}( [0-9]{3})+$"
+PYTHON_TUPLE = r"^\(\s*[^()\[\]{}]+,[^()\[\]{}]*\)$"
+PLAIN_SAFE = r"^\w[\w./-]*$"
 
 
 class ValueHint(NamedTuple):
@@ -128,12 +128,12 @@ def _text_hint(node: Scalar, text: str, types: tuple[str, ...], schema: Schema) 
 
 def _target_hint(text: str, schema: Schema) -> ValueHint:
     """Return advice on a text in place of a mapping with ``_target_``."""
-    if REFERENCE_PATH.match(text):
+    if re.match(REFERENCE_PATH, text):
         return ValueHint((f'write "${{{text}}}"',), f'"${{{text}}}"')
     path = likely_target(text, schema)
     if path is None:
         return ValueHint(("write {_target_: package.module.Name, and its arguments beside}",))
-    sure = DOTTED.match(text) is not None
+    sure = re.match(DOTTED, text) is not None
     advice = (f"write {{_target_: {path}}}, with its arguments beside _target_",)
     return ValueHint(advice, f"{{_target_: {path}}}", certain=sure)
 
@@ -166,10 +166,10 @@ def number_readings(text: str, *, quoted: bool) -> Iterator[tuple[str, str, bool
         (word.translate(LOOKALIKES), "a letter stands where a digit should", has_digit),
         (word.replace(",", "."), "a decimal comma makes it text", True),
         (word.rstrip(".,;:"), "it has a mark at its end", True),
-        (word.replace(" ", ""), "a blank makes it text", bool(THOUSANDS.match(word))),
+        (word.replace(" ", ""), "a blank makes it text", bool(re.match(THOUSANDS, word))),
     ]
     for reading, reason, applies in readings:
-        if applies and NUMBER.match(reading) and (quoted or reading != word):
+        if applies and re.match(NUMBER, reading) and (quoted or reading != word):
             yield reading, reason, "," not in word
 
 
@@ -208,7 +208,7 @@ def _in_list(hint: ValueHint) -> ValueHint:
 def python_tuple(node: Scalar) -> str | None:
     """Return the YAML list for a text such as ``(0.9, 0.98)``, None for other texts."""
     text = node.value if isinstance(node.value, str) else ""
-    if node.style != "plain" or not PYTHON_TUPLE.match(text):
+    if node.style != "plain" or not re.match(PYTHON_TUPLE, text):
         return None
     return f"[{text[1:-1].strip().rstrip(',')}]"
 
@@ -219,5 +219,5 @@ def quoted_like(node: Scalar, text: str) -> str:
         return "'" + text.replace("'", "''") + "'"
     if node.style == "double":
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    stays_text = PLAIN_SAFE.match(text) and isinstance(core_value(text), str)
+    stays_text = re.match(PLAIN_SAFE, text) and isinstance(core_value(text), str)
     return text if stays_text else f'"{text}"'

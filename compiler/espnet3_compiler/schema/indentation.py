@@ -18,7 +18,7 @@ INDENT_WIDTH = 2
 """How far a block is indented where no other shows it."""
 
 _COLON = re.compile(r"[ \t]*:")
-_WORD = re.compile(r"\S+")
+_WORD = r"\S+"
 
 
 def repair_layout(node: Mapping, schema: Schema) -> tuple[Mapping, tuple[Diagnostic, ...]]:
@@ -80,7 +80,7 @@ def _split_scalar(item: Scalar) -> list[Scalar]:
     source, start = item.span.source, item.span.start
     return [
         Scalar(found.group(), Span(source, start + found.start(), start + found.end()))
-        for found in _WORD.finditer(item.span.text)
+        for found in re.finditer(_WORD, item.span.text)
     ]
 
 

@@ -160,6 +160,17 @@ def _known_check(keyword: str) -> Callable[..., _Errors]:
     return check
 
 
+def _check_properties(
+    validator: Any, known: dict[str, Schema], value: Any, _schema: Schema
+) -> _Errors:
+    """Check the keys that a schema names, but for what it put there itself and what is unknown."""
+    if isinstance(value, dict):
+        for name, schema in known.items():
+            below = value.get(name, ANYTHING)
+            if below is not ANYTHING and not isinstance(below, _Default):
+                yield from validator.descend(below, schema, path=name, schema_path=name)
+
+
 def _check_multiple(validator: Any, unit: float, value: Any, schema: Schema) -> _Errors:
     with suppress(OverflowError, ValueError):  # not finite, or too large for a float
         yield from _STANDARD["multipleOf"](validator, unit, value, schema)
@@ -260,6 +271,7 @@ SchemaValidator = extend(  # type: ignore[no-untyped-call]
         "if": _check_branch,
         "additionalProperties": _check_other_keys,
         **{keyword: _known_check(keyword) for keyword in _WHOLE},
+        "properties": _check_properties,
         "multipleOf": _check_multiple,
         "propertyNames": _check_names,
         "x-argument": _check_argument,

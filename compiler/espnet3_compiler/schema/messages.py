@@ -24,7 +24,7 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import did_you_mean
 from espnet3_schemas import ROLES, TARGET, load
 
-WORD = re.compile(r"(?<=[(|])\w+(?=[)|])")
+WORD = r"(?<=[(|])\w+(?=[)|])"
 LONGEST_LIST = 60
 MAX_LOCATIONS = 3
 MAX_WORDS = 24
@@ -360,7 +360,7 @@ def pattern_mismatch(spot: Instance, schema: Schema) -> Diagnostic:
     """R606: a text that does not have the form of a name, a path or the like."""
     assert isinstance(spot.node, Scalar)
     form = schema.get("x-form", f"matching {schema['pattern']}")
-    words = WORD.findall(schema["pattern"]) if "|" in schema["pattern"] else []
+    words = re.findall(WORD, schema["pattern"]) if "|" in schema["pattern"] else []
     other = str(spot.node.value) in schema.get("x-values", {})
     wanted = None if other else closest_match(str(spot.node.value), words)
     return Diagnostic(

@@ -12,9 +12,8 @@ to write instead of a key of ESPnet3), ``x-habits`` (keys of other tools, see ``
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema.exceptions import ValidationError
 
@@ -39,15 +38,14 @@ _KEY_KEYWORDS = (
 """Keywords about the keys of a mapping; any other can only stand in the schema of a System."""
 _Position = tuple[int, ...]
 _Found = tuple[_Position, Diagnostic]
-_INTO_BLOCK = re.compile(r"write (\w+): \{")
-_TEXT_FOR_MAPPING = re.compile(r'\[\d+\]" must be a mapping, not the text ')
+_INTO_BLOCK = r"write (\w+): \{"
+_TEXT_FOR_MAPPING = r'\[\d+\]" must be a mapping, not the text '
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
+class _Report(NamedTuple):
     lenient_references: bool
-    found: list[tuple[_Position, Diagnostic]] = field(default_factory=list)
-    skipped: set[Path] = field(default_factory=set)
+    found: list[tuple[_Position, Diagnostic]]
+    skipped: set[Path]
 
 
 def validate_tree(
@@ -66,7 +64,7 @@ def validate_tree(
     value = to_value(node, lenient=lenient_references)
     for error in SchemaValidator(schema).iter_errors(value):
         errors.setdefault(tuple(error.absolute_path), []).append(error)
-    report = _Report(lenient_references)
+    report = _Report(lenient_references, [], set())
     root = Instance(node, "", None, schema)
     for path in sorted(errors, key=len):
         if report.skipped.isdisjoint(path[:length] for length in range(len(path) + 1)):
@@ -80,7 +78,7 @@ def _merge_moved(found: list[_Found]) -> list[_Found]:
     first: dict[tuple[_Position, str], int] = {}
     kept: list[_Found] = []
     for position, finding in found:
-        advice = _INTO_BLOCK.match(finding.help[0]) if finding.help else None
+        advice = re.match(_INTO_BLOCK, finding.help[0]) if finding.help else None
         block = (position[:-1], advice[1]) if advice and finding.code == "R601" else None
         if block is None or block not in first:
             if block:
@@ -98,7 +96,7 @@ def _merge_items(found: list[_Found]) -> Iterator[Diagnostic]:
     parent: _Position | None = None
     first: Diagnostic | None = None
     for position, finding in found:
-        is_item = _TEXT_FOR_MAPPING.search(finding.message) is not None
+        is_item = re.search(_TEXT_FOR_MAPPING, finding.message) is not None
         if first and is_item and parent == position[:-1]:
             first = first.joined_with(finding)._replace(help=(*first.help, *finding.help))
             continue

@@ -2,8 +2,8 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import chain
+from typing import NamedTuple
 
 from espnet3_compiler.signature import classes, definitions, resolve_name
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, ValueFound
@@ -92,8 +92,7 @@ def _parse_annotation(text: str) -> ast.expr | None:
         return None
 
 
-@dataclass
-class _AnnotationReader:
+class _AnnotationReader(NamedTuple):
     """Reads annotations of one module; ``variables`` are the values of its type variables."""
 
     library: Library
@@ -112,7 +111,7 @@ class _AnnotationReader:
             case ast.Constant(value=None):
                 return NONE
             case ast.Constant(value=str(text)):
-                return replace(self, depth=self.depth + 1).read_text(text)
+                return self._replace(depth=self.depth + 1).read_text(text)
             case ast.BinOp(op=ast.BitOr()):
                 return _union_type(self.read(node.left), self.read(node.right))
             case ast.Subscript():

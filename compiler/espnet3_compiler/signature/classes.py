@@ -1,8 +1,7 @@
 """Find the method that receives a class's arguments, and what may change them on the way."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from espnet3_compiler.signature import definitions, resolve_name
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, FunctionFound, MroClass
@@ -13,17 +12,16 @@ from espnet3_compiler.signature.module_summary import ClassSummary, Decorator
 from espnet3_compiler.signature.result import NotAnalyzable
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedMethod:
+class ResolvedMethod(NamedTuple):
     """The method that a class gets from itself or an ancestor.
 
     Attributes:
         method: The method.
-        index: The index of its class in the resolution order.
+        position: The index of its class in the resolution order.
     """
 
     method: FunctionFound
-    index: int
+    position: int
 
 
 _HARMLESS_DECORATORS = definitions.TRANSPARENT_DECORATORS | definitions.RENAMING_DECORATORS

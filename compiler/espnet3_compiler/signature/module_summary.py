@@ -218,9 +218,12 @@ class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
     def __init__(self, rows: dict[str, Any], read: Callable[[Any], T]) -> None:
         self.data = rows
         self._read = read
+        self._known: dict[str, tuple[T, ...]] = {}
 
     def __getitem__(self, key: str) -> tuple[T, ...]:
-        return tuple(map(self._read, self.data[key]))
+        if key not in self._known:
+            self._known[key] = tuple(map(self._read, self.data[key]))
+        return self._known[key]
 
 
 def read_function(row: Sequence[Any]) -> FunctionSummary:

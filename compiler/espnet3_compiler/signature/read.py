@@ -148,7 +148,7 @@ def _empty_signature(name: str, origin: DefinitionLocation) -> Signature:
 def _method_index(order: tuple[MroClass, ...], source: MethodSource) -> int:
     """Return the index of a method's class; of two, the first one gets the arguments first."""
     if isinstance(source, ResolvedMethod):
-        return source.index
+        return source.position
     return order.index(source) if source in order else len(order)
 
 

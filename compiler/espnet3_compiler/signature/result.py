@@ -1,6 +1,5 @@
 """Results of reading a dotted path: a signature, or the reason why there is none."""
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 ParameterKind = Literal["positional", "both", "keyword"]
@@ -75,21 +74,20 @@ class Signature(NamedTuple):
         return tuple(item.name for item in self.parameters if item.kind != "positional")
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """A path without a definition.
 
     Attributes:
         prefix: The part that was found, empty when the package itself is missing.
         part: The part that was not found.
-        index: The index of ``part`` in the path, from 0.
+        position: The index of ``part`` in the path, from 0.
         near: The names that ``prefix`` has; empty for a package.
         where: Where ``prefix`` is defined, if anywhere.
     """
 
     prefix: str
     part: str
-    index: int
+    position: int
     near: tuple[str, ...]
     where: DefinitionLocation | None = None
 

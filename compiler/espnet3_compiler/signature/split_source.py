@@ -11,7 +11,6 @@ import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import NamedTuple
@@ -22,7 +21,7 @@ _STRING_OR_COMMENT = (
     r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|' + r"'[^'\\\n]*(?:\\.[^'\\\n]*)*'"
 )
 _DEFINITION_HEAD = re.compile(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
-_FIRST_STATEMENT = re.compile(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S")
+_FIRST_STATEMENT = r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S"
 _START_PATTERNS = {"": re.compile(r"^[^\s#)\]}]", re.MULTILINE)}
 
 
@@ -43,11 +42,11 @@ class Branch(NamedTuple):
     piece: Piece | None
 
 
-@dataclass(frozen=True)
 class ModuleText:
     """The text of a module, with the offsets of its lines and strings."""
 
-    text: str
+    def __init__(self, text: str) -> None:
+        self.text = text
 
     @cached_property
     def line_starts(self) -> list[int]:
@@ -106,7 +105,7 @@ def module_branches(text: ModuleText) -> list[Branch]:
 def class_branches(text: ModuleText, piece: Piece) -> tuple[ast.ClassDef, list[Branch]]:
     """Return a class without its methods, and the statements and pieces of its body, in order."""
     source = text.lines(piece.first, piece.last)
-    body = _FIRST_STATEMENT.search(source)
+    body = re.search(_FIRST_STATEMENT, source)
     indent = body[1] if body else ""
     shift = piece.first - 2
     if not indent or source[0] in " \t":

@@ -6,7 +6,6 @@ earlier stage's output or lie in its directory.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from espnet3_compiler.diagnostics.source import Span
@@ -29,8 +28,7 @@ INIT_OUTPUT = "best_checkpoint"
 """The output of a training stage that ``init_from`` starts from."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageEdge:
+class StageEdge(NamedTuple):
     """One stage needs another.
 
     Attributes:
@@ -44,8 +42,8 @@ class StageEdge:
     producer: str
     consumer: str
     output: str | None
-    span: Span | None = field(compare=False)
-    how: How = field(default="order", compare=False)
+    span: Span | None
+    how: How = "order"
 
 
 def stage_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:

@@ -11,7 +11,6 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
@@ -22,7 +21,6 @@ OPTIONAL_INPUTS = (("pack_model", "measure"),)
 """Consumers, and the kinds that they read only where a stage of that kind exists."""
 
 
-@dataclass
 class _StagesOfKind:
     """Stages of one kind in their order; a number is the position among them.
 
@@ -33,10 +31,11 @@ class _StagesOfKind:
         by_config: The number of the last stage that reads a config in a role.
     """
 
-    stages: list[StageDecl] = field(default_factory=list)
-    data: list[set[str | None]] = field(default_factory=list)
-    by_name: dict[str, int] = field(default_factory=dict)
-    by_config: dict[tuple[str, str], int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.stages: list[StageDecl] = []
+        self.data: list[set[str | None]] = []
+        self.by_name: dict[str, int] = {}
+        self.by_config: dict[tuple[str, str], int] = {}
 
 
 class EarlierStages:

@@ -1,7 +1,6 @@
 """From the events of a parser to a tree of nodes; a mistake becomes a finding, reading goes on."""
 
 import re
-from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -61,7 +60,6 @@ class _AnchoredNode(NamedTuple):
     height: int
 
 
-@dataclass
 class TreeBuilderState:
     """What has been read so far.
 
@@ -75,13 +73,14 @@ class TreeBuilderState:
         found: The findings.
     """
 
-    source: Source
-    parser: EventParser
-    anchors: dict[str, _AnchoredNode] = field(default_factory=dict)
-    open: dict[str, Span] = field(default_factory=dict)
-    nodes: int = 0
-    expanded: int = 0
-    found: list[Diagnostic] = field(default_factory=list)
+    def __init__(self, source: Source, parser: EventParser) -> None:
+        self.source = source
+        self.parser = parser
+        self.anchors: dict[str, _AnchoredNode] = {}
+        self.open: dict[str, Span] = {}
+        self.nodes = 0
+        self.expanded = 0
+        self.found: list[Diagnostic] = []
 
     def span(self, start: int, end: int) -> Span:
         """Return a span of the text; it is empty where the end lies before the start."""

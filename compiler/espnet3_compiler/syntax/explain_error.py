@@ -113,7 +113,7 @@ def _unexpected_colon(failure: ParseFailure) -> Diagnostic | None:
         return None
     line, above = failure.line, failure.line_above
     if OPEN_KEY.match(failure.source.text, line.start, failure.offset):
-        if KEY_WITHOUT_SPACE.match(line.text):
+        if re.match(KEY_WITHOUT_SPACE, line.text):
             return _missing_colon_or_space(line)
         colon = failure.span(failure.offset, failure.offset + 1)
         return _syntax_error(
@@ -139,7 +139,7 @@ def _missing_colon(failure: ParseFailure) -> Diagnostic | None:
 
 
 def _missing_colon_or_space(line: Span, *related: Label) -> Diagnostic:
-    if KEY_WITHOUT_SPACE.match(line.text):
+    if re.match(KEY_WITHOUT_SPACE, line.text):
         message = f'"{line.text}" needs a space after the ":"'
         return _syntax_error(message, Label(line, "read as one text"), 'write "key: value"')
     message = f'"{line.text}" has no ":" after it'

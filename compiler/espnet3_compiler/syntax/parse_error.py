@@ -11,11 +11,11 @@ from espnet3_compiler.syntax.tree import Node
 
 INDENT = re.compile(r"^[ \t]*(?=[^\s#])", re.MULTILINE)
 """The indentation of a line that is neither blank nor a comment."""
-KEY_WITHOUT_SPACE = re.compile(r"(?:- +)*[A-Za-z_~][\w.-]*:(?=[^\s:/])")
+KEY_WITHOUT_SPACE = r"(?:- +)*[A-Za-z_~][\w.-]*:(?=[^\s:/])"
 """A key and a value without a space between them; two dots or a slash belong to other texts."""
 OPEN_KEY = re.compile(r"(?:- +)*[^\s#'\"\[{][^#]*?:(?:[ \t]+|$)")
 """A key with its colon at the beginning of a line, and the blanks before its value."""
-TRAILING_COMMENT = re.compile(r"[ \t]+#.*$")
+TRAILING_COMMENT = r"[ \t]+#.*$"
 _VALUE_START = re.compile(r"(?:[,\[{]|[:\-] |^)\s*")
 
 
@@ -72,7 +72,7 @@ class ParseFailure(NamedTuple):
     def content(self, start: int) -> Span:
         """Return the rest of a line, without a comment at its end."""
         rest = self.rest(start)
-        return self.span(start, start + len(TRAILING_COMMENT.sub("", rest.text)))
+        return self.span(start, start + len(re.sub(TRAILING_COMMENT, "", rest.text)))
 
 
 class ParseResult(NamedTuple):

@@ -11,7 +11,7 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = "[\ud800-\udfff]"
 
 
 class EventParser(Protocol):
@@ -40,7 +40,7 @@ class PurePythonParser(Reader, Scanner, Parser):
         except (ValueError, OverflowError) as error:  # from chr()
             raise self._bad_escape() from error
         value = getattr(event, "value", None)
-        if isinstance(value, str) and _SURROGATE.search(value):
+        if isinstance(value, str) and re.search(_SURROGATE, value):
             raise self._bad_escape()
         return event
 

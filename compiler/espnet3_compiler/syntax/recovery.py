@@ -136,7 +136,7 @@ def _repair_colon(failure: ParseFailure, line: Span) -> Iterator[Fix]:
 
 def _add_colon(failure: ParseFailure, start: int) -> Iterator[Fix]:
     line = failure.content(start)
-    if tight := KEY_WITHOUT_SPACE.match(line.text):
+    if tight := re.match(KEY_WITHOUT_SPACE, line.text):
         space = _insert(failure, start + tight.end(), " ")
         yield Fix('add a space after ":"', (space,), certain=True)
     if word := re.match(r"(?:- +)*[\w.-]+(?= +\S)", line.text):

@@ -132,18 +132,24 @@ def map_keys(node: Mapping, rename: Callable[[Scalar], Value]) -> Mapping:
     return Mapping(tuple(entries), node.span, node.via)
 
 
-def map_provenance(
-    node: N, change: Callable[[tuple[ProvenanceStep, ...]], tuple[ProvenanceStep, ...]]
-) -> N:
-    """Return a tree in which every node, keys too, has a changed provenance."""
-    via = change(node.via)
+def map_provenance(node: N, added: tuple[ProvenanceStep, ...], dropped: int = 0) -> N:
+    """Return a tree in which every node, keys too, came through other last steps.
+
+    Args:
+        node: The tree.
+        added: The new last steps.
+        dropped: How many of those that it has are left out.
+    """
+    via = added + node.via[dropped:]
     if isinstance(node, Scalar):
         return cast("N", Scalar(node.value, node.span, node.style, via))
     if isinstance(node, Sequence):
-        items = [map_provenance(item, change) for item in node.items]
+        items = [map_provenance(item, added, dropped) for item in node.items]
         return cast("N", Sequence(tuple(items), node.span, via))
     entries = [
-        Entry(map_provenance(entry.key, change), map_provenance(entry.value, change))
+        Entry(
+            map_provenance(entry.key, added, dropped), map_provenance(entry.value, added, dropped)
+        )
         for entry in node.entries
     ]
     return cast("N", Mapping(tuple(entries), node.span, via))

@@ -6,7 +6,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -295,7 +294,7 @@ def _initialise_weights(model: "nn.Module", context: StageContext) -> None:
     path = initial_path(context)
     if path is not None:
         start = split_init_from(str(context.spec.init_from))
-        start = replace(start, source=os.path.relpath(path, context.recipe_dir))
+        start = start._replace(source=os.path.relpath(path, context.recipe_dir))
         config = context.configs["training"]
         parts, where = config["reinit"], f"{config.where}.reinit"
         _log_line(context, load_initial_weights(model, path, start, context.log, parts, where))

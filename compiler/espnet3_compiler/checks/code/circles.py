@@ -9,7 +9,6 @@ that leads to code; a circle is reported if no such name gets through.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import RecipeModule
@@ -34,12 +33,12 @@ class _UnknownCourseError(Exception):
     """An import that may or may not run, or bind, decides how the imports go on."""
 
 
-@dataclass
 class _Interpreter:
     """What Python has imported so far: the import that each module is at; None when done."""
 
-    modules: Modules
-    at: dict[str, Import | None] = field(default_factory=dict)
+    def __init__(self, modules: Modules) -> None:
+        self.modules = modules
+        self.at: dict[str, Import | None] = {}
 
     def run(self, name: str) -> _Failure | None:
         """Import a module of the recipe with the packages above it."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from espnet3_compiler.checks.targets.datasets import data_modules
 from espnet3_compiler.checks.targets.nodes import find_targets
@@ -98,8 +99,7 @@ def imported_paths(location: ModuleLocation, item: Import) -> tuple[str, ...]:
     return (source, f"{source}.{item.name}") if item.name not in ("", "*") else (source,)
 
 
-@dataclass
-class _ModuleSearch:
+class _ModuleSearch(NamedTuple):
     found: dict[tuple[str, str], RecipeModule]
 
     def new_modules(

@@ -93,7 +93,7 @@ def _find_method_body(library: Library, path: str, name: str) -> FunctionBody | 
     giver = classes.find_method(library, order, name)
     if not isinstance(giver, ResolvedMethod):
         return None
-    passed = [one for one in order[: giver.index + 1] if isinstance(one, ClassFound)]
+    passed = [one for one in order[: giver.position + 1] if isinstance(one, ClassFound)]
     if not all(_is_plain(library, one.location, one.summary.decorators) for one in passed):
         return None
     return _read_body(library, giver.method)

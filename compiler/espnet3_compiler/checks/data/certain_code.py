@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, child_nodes
 
 _CONDITIONS = (ast.If, ast.IfExp, ast.While)
 _NOT_CERTAIN = (
@@ -46,7 +46,7 @@ def _certain_below(statement: ast.stmt) -> tuple[ast.AST, ...]:
             waiting.append(one.values[0])
         elif not isinstance(one, _NOT_CERTAIN):
             found.append(one)
-            waiting += ast.iter_child_nodes(one)
+            waiting += child_nodes(one)
     return tuple(found)
 
 

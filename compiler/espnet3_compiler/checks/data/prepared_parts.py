@@ -18,6 +18,7 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import as_text
+from espnet3_compiler.signature.flow import all_nodes
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -78,7 +79,7 @@ def _is_said(value: Scalar, build: FunctionBody) -> bool:
 
 def _part_lists(build: FunctionBody, block: Mapping) -> Iterator[_PartList]:
     """Yield the arguments of a builder through which it goes name by name."""
-    for item in ast.walk(build.node):
+    for item in all_nodes(build.node):
         match item:
             case (
                 ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from espnet3_compiler.checks.data.bodies import function_body, method_body, returned_values
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.expressions.template import is_unresolved
-from espnet3_compiler.signature.flow import FunctionNode, own_nodes
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.span_key import is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, is_null
@@ -174,7 +174,7 @@ def _attributes_as_fields(node: FunctionNode, sample: str) -> set[str]:
     """
     found: set[str] = set()
     for statement in node.body:
-        items = list(ast.walk(statement))
+        items = list(all_nodes(statement))
         if not isinstance(statement, _PLAIN) or any(isinstance(item, _GUARDS) for item in items):
             break
         understood: list[ast.AST] = []
@@ -205,7 +205,7 @@ def _kept_arguments(node: FunctionNode) -> dict[str, str]:
 
     Each comes with the name of the argument.
     """
-    every = [item for item in ast.walk(node) if isinstance(item, ast.Name | ast.Attribute)]
+    every = [item for item in all_nodes(node) if isinstance(item, ast.Name | ast.Attribute)]
     bound = Counter(
         item.id if isinstance(item, ast.Name) else item.attr
         for item in every
@@ -293,7 +293,7 @@ def _fields_of_name(name: str, scope: _Scope, depth: int) -> Fields | None:
     function or one that it calls can then put fields into it.
     """
     parts: list[Fields | None] = [scope.given] if name == scope.sample else []
-    arguments = [item.arg for item in ast.walk(scope.node.args) if isinstance(item, ast.arg)]
+    arguments = [item.arg for item in all_nodes(scope.node.args) if isinstance(item, ast.arg)]
     if not parts and name in arguments:
         return None
     understood: list[ast.AST] = []
@@ -312,7 +312,7 @@ def _fields_of_name(name: str, scope: _Scope, depth: int) -> Fields | None:
             case ast.Call(func=ast.Attribute(value=value, attr=attr)) if _is_name(value, name):
                 understood.append(value)
                 parts += _fields_by_method(item, attr, scope, depth)
-    uses = {id(item) for item in ast.walk(scope.node) if _is_name(item, name)}
+    uses = {id(item) for item in all_nodes(scope.node) if _is_name(item, name)}
     return _join(parts) if parts and uses <= set(map(id, understood)) else None
 
 

@@ -29,7 +29,7 @@ _KILOHERTZ = (8, 11.025, 16, 22.05, 24, 32, 44.1, 48, 96)
 """The rates of recordings, in kHz; what is recorded otherwise may have any rate."""
 
 _THOUSAND = 1000
-_UNIT = re.compile(r"\b(milli)?seconds?\b|\bms\b|\bk?hz\b", re.IGNORECASE)
+_UNIT = r"(?i)\b(milli)?seconds?\b|\bms\b|\bk?hz\b"
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -80,7 +80,7 @@ def _check_default(entry: Entry, value: float, body: FunctionBody) -> Iterator[D
         ast.get_docstring(body.node) or "",
         re.MULTILINE,
     )
-    unit = _UNIT.search(said[1]) if said else None
+    unit = re.search(_UNIT, said[1]) if said else None
     if unit:
         yield _finding(entry, f"{entry.name} is in {unit[0].lower()}", usual)
 

@@ -93,20 +93,28 @@ def _set_in(node: ast.AST) -> frozenset[str] | None:
     """Return the attributes that a method sets; None where their names are computed."""
     found: set[str] = set()
     for item in all_nodes(node):
-        match item:
-            case ast.Attribute(attr="__dict__"):
+        if isinstance(item, ast.Attribute):
+            if item.attr == "__dict__":
                 return None
-            case ast.Attribute(attr=name, ctx=ast.Store()):
-                found.add(name)
-            case ast.Call(func=ast.Name(id=name)) if name in _DYNAMIC_CALLS:
+            if isinstance(item.ctx, ast.Store):
+                found.add(item.attr)
+        elif isinstance(item, ast.Call):
+            names = _registered(item)
+            if names is None:
                 return None
-            case ast.Call(func=ast.Attribute(attr=name), args=[ast.Constant(value=text), *_]) if (
-                name in _REGISTERING
-            ):
-                found.add(str(text))
-            case ast.Call(func=ast.Attribute(attr=name)) if name in _REGISTERING:
-                return None
+            found |= names
     return frozenset(found)
+
+
+def _registered(call: ast.Call) -> set[str] | None:
+    """Return the attributes that a call sets; None where their names are computed."""
+    match call:
+        case ast.Call(func=ast.Name(id=name)) if name in _DYNAMIC_CALLS:
+            return None
+        case ast.Call(func=ast.Attribute(attr=name)) if name in _REGISTERING:
+            first = call.args[0] if call.args else None
+            return {str(first.value)} if isinstance(first, ast.Constant) else None
+    return set()
 
 
 def is_set_elsewhere(recipe: Recipe, resolved: Resolved, name: str) -> bool:

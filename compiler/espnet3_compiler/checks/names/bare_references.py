@@ -33,7 +33,7 @@ _FORMS = (
 )
 """Jinja's and Python's braces, a name alone, and a directory before a path."""
 
-_TEMPLATE = re.compile(r"(?<!\$)\{\{[^{}]*\}\}")
+_TEMPLATE = r"(?<!\$)\{\{[^{}]*\}\}"
 _SETTINGS = (("exp_dir",), ("data_dir",), ("exp_tag",))
 """Braces of Jinja, and the keys of a manifest that nothing but ``${}`` fills."""
 
@@ -69,7 +69,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         bare = _bare_name(node, recipe, resolved)
         if bare:
             found.setdefault(bare.name, []).append(bare)
-        elif path in _SETTINGS and (match := _TEMPLATE.search(str(node.value))):
+        elif path in _SETTINGS and (match := re.search(_TEMPLATE, str(node.value))):
             yield _template(node, match)
     for same in found.values():
         yield _finding(same)

@@ -28,7 +28,7 @@ from espnet3_schemas.bundles import CARD_VALUES
 _WORD = "[_a-zA-Z][_a-zA-Z0-9]*"
 _PLACEHOLDER = rf"\$(?:\$|(?P<name>{_WORD})|\{{(?P<braced>{_WORD})\}}|(?P<bad>))"
 """As ``string.Template`` reads a text."""
-_NAME = re.compile(r"\$\{(\w+)\}")
+_NAME = r"\$\{(\w+)\}"
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -52,7 +52,7 @@ def _check_template(node: Scalar, config: Mapping, recipe: Recipe) -> Iterator[D
     related = (Label(use_location(node), "the template"),)
     start = 0
     for line in source.text.splitlines(keepends=True) if source and not problems else ():
-        names = _NAME.findall(line)
+        names = re.findall(_NAME, line)
         if source and (not names or not set(known).issuperset(names)):
             yield from _check_line(source, start, line, known, related)
         start += len(line)

@@ -3,7 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
 from espnet3_compiler.signature.classes import LIGHTNING_PACKAGES, is_torch_module
@@ -21,8 +21,7 @@ _STORES = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ModelClass:
+class ModelClass(NamedTuple):
     """A class of the recipe.
 
     Attributes:

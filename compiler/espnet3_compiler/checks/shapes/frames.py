@@ -3,7 +3,8 @@
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
@@ -29,7 +30,6 @@ _DEEPEST = 12
 _MOST_CALLS = 2000
 
 
-@dataclass
 class Run:
     """What is shared by all functions that are followed.
 
@@ -43,13 +43,16 @@ class Run:
         calls: How many were followed.
     """
 
-    library: Library
-    follow: Callable[[Sequence[ast.stmt], "FollowedFunction"], bool]
-    mismatches: list[Mismatch] = field(default_factory=list)
-    memo: dict[Any, Any] = field(default_factory=dict)
-    entered: set[tuple[Part, str]] = field(default_factory=set)
-    active: list[ast.AST] = field(default_factory=list)
-    calls: int = 0
+    def __init__(
+        self, library: Library, follow: Callable[[Sequence[ast.stmt], "FollowedFunction"], bool]
+    ) -> None:
+        self.library = library
+        self.follow = follow
+        self.mismatches: list[Mismatch] = []
+        self.memo: dict[Any, Any] = {}
+        self.entered: set[tuple[Part, str]] = set()
+        self.active: list[ast.AST] = []
+        self.calls = 0
 
     def follow_function(self, frame: "FollowedFunction") -> bool | None:
         """Follow a function; None for one that calls itself, or where that gets too much."""
@@ -63,8 +66,7 @@ class Run:
         return ended
 
 
-@dataclass(frozen=True)
-class CallArguments:
+class CallArguments(NamedTuple):
     """The arguments of a call.
 
     Attributes:
@@ -74,7 +76,7 @@ class CallArguments:
     """
 
     positional: tuple[CallArgument, ...] = ()
-    named: Mapping[str, CallArgument] = field(default_factory=dict)
+    named: Mapping[str, CallArgument] = MappingProxyType({})
     complete: bool = True
 
     @property

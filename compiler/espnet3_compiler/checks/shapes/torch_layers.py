@@ -1,7 +1,7 @@
 """Layers of ``torch.nn``: which sizes they take, and which they give."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.values import (
@@ -35,8 +35,7 @@ _OF_ANY_SIZE = (
 """Layers that change no size and take any."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(NamedTuple):
     """What a layer takes and gives.
 
     Attributes:
@@ -99,8 +98,7 @@ SIZES = frozenset(
 """CallArguments of layers that their objects have as attributes of the same name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(NamedTuple):
     """A layer that certainly gets a tensor of another size.
 
     Attributes:

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.diagnostics.source import Span
@@ -51,8 +51,7 @@ class Place:
         return use_location(self.node)
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(NamedTuple):
     """A number, a text, a list of them.
 
     Attributes:
@@ -143,15 +142,13 @@ class Part:
     changed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Several values in order: a tuple, a list, a ``ModuleList``."""
 
     items: tuple["Value", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(NamedTuple):
     """The size of a dimension.
 
     Attributes:
@@ -171,8 +168,7 @@ Shape = tuple[Size | None, ...]
 """The sizes of all dimensions; None for one that is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A tensor, with the shapes that it may have: one of them is the right one."""
 
     shapes: tuple[Shape, ...]

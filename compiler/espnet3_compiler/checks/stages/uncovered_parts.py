@@ -23,12 +23,10 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, is_null, node_at
 from espnet3_schemas import TARGET
 
-_LAYERS = re.compile(
-    r"(?:torch\.)?nn\.(?:Linear|Bilinear|Conv(?:Transpose)?[123]d|Embedding|LSTM|GRU|RNN)"
-)
-_NORMS = re.compile(r"(?:torch\.)?nn\.(?:LayerNorm|BatchNorm[123]d)")
-_SEQUENTIAL = re.compile(r"(?:torch\.)?nn\.Sequential")
-_UNSURE = re.compile(r"requires_grad|named_parameters|setattr|delattr|\bdel\b|freeze|__dict__")
+_LAYERS = r"(?:torch\.)?nn\.(?:Linear|Bilinear|Conv(?:Transpose)?[123]d|Embedding|LSTM|GRU|RNN)"
+_NORMS = r"(?:torch\.)?nn\.(?:LayerNorm|BatchNorm[123]d)"
+_SEQUENTIAL = r"(?:torch\.)?nn\.Sequential"
+_UNSURE = r"requires_grad|named_parameters|setattr|delattr|\bdel\b|freeze|__dict__"
 """Code by which a parameter may not be trained, or not be there."""
 
 _PLAIN_SELECTOR = re.compile(r"(?!weight|bias)[A-Za-z_]\w*(?:\.\w+)*")
@@ -74,7 +72,7 @@ def _uncovered(selectors: list[str], recipe: Recipe, model: Mapping) -> list[str
     """Return the attributes of a model with parameters that certainly no selector names."""
     path = text_of(model.get(TARGET))
     body = method_body(recipe.library, path, "__init__") if path and "$" not in path else None
-    if body is None or _UNSURE.search(body.file.text.text):
+    if body is None or re.search(_UNSURE, body.file.text.text):
         return []
     objects = {entry.name for entry in model if isinstance(entry.value, Mapping | Sequence)}
     parts = parts_of(recipe.library, path, objects)
@@ -97,10 +95,10 @@ def _has_parameters(value: ast.expr) -> bool:
     if not isinstance(value, ast.Call):
         return False
     name = dotted_name(value.func) or ""
-    if _SEQUENTIAL.fullmatch(name):
+    if re.fullmatch(_SEQUENTIAL, name):
         return any(map(_has_parameters, value.args))
-    plain_norm = _NORMS.fullmatch(name) and len(value.args) == 1 and not value.keywords
-    return bool(_LAYERS.fullmatch(name) or plain_norm)
+    plain_norm = re.fullmatch(_NORMS, name) and len(value.args) == 1 and not value.keywords
+    return bool(re.fullmatch(_LAYERS, name) or plain_norm)
 
 
 def _is_left_alone(name: str, body: FunctionBody) -> bool:

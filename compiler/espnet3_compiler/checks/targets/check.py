@@ -9,7 +9,6 @@ cannot be checked that way are named with the reason.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from espnet3_compiler.checks.targets import paths
 from espnet3_compiler.checks.targets.arguments import check_arguments
@@ -38,11 +37,11 @@ from espnet3_compiler.syntax.tree import Scalar, Sequence
 from espnet3_schemas import TARGET
 
 
-@dataclass
 class _TargetResult:
-    findings: list[Diagnostic] = field(default_factory=list)
-    checked: int = 0
-    unchecked: list[UncheckedTarget] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.findings: list[Diagnostic] = []
+        self.checked = 0
+        self.unchecked: list[UncheckedTarget] = []
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:

@@ -163,4 +163,4 @@ def _original_node(node: Mapping) -> Mapping:
     """
     fetching = itertools.takewhile(lambda step: step.how in FETCHING_STEPS, node.via)
     count = len(list(fetching))
-    return map_provenance(node, lambda via: via[count:]) if count else node
+    return map_provenance(node, (), count) if count else node

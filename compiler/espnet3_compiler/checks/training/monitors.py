@@ -34,7 +34,7 @@ _MINIMIZED = re.compile(
 _MAXIMIZED = re.compile(
     r"(?:.*[/_])?(?:acc|accuracy|f1|f1_score|bleu|recall|precision|auc|auroc|uar|pesq|stoi)"
 )
-_NEGATED = re.compile(r"neg|negative|minus|inverse")
+_NEGATED = r"neg|negative|minus|inverse"
 _PLATEAU = "ReduceLROnPlateau"
 
 _MINIMIZING = ("EarlyStopping", "ModelCheckpoint", _PLATEAU)
@@ -47,7 +47,7 @@ _COUNTERS = ("epoch", "step")
 _PHASES = {"train": "train", "training": "train"} | dict.fromkeys(
     ("val", "valid", "validation", "dev", "eval"), "valid"
 )
-_PHASE = re.compile(rf"({'|'.join(_PHASES)})[/_.]([A-Za-z]\w*)")
+_PHASE = rf"({'|'.join(_PHASES)})[/_.]([A-Za-z]\w*)"
 
 
 class MonitoredValue(NamedTuple):
@@ -100,7 +100,7 @@ def _check_monitors(config: Mapping, *, any_name: bool) -> Iterator[Diagnostic]:
 
 def _of_phase(node: Scalar) -> Diagnostic | None:
     """Return R412 for a value of the model that begins as other tools call a phase: ``val/mae``."""
-    match = _PHASE.fullmatch(str(node.value))
+    match = re.fullmatch(_PHASE, str(node.value))
     meant = f"{_PHASES[match[1]]}/{match[2]}" if match else ""
     if not meant or meant in MEASURED_VALUES or is_misspelt(str(node.value)):
         return None
@@ -203,7 +203,7 @@ def _check_mode(value: MonitoredValue) -> Iterator[Diagnostic]:
     taken = str(given.value) if given else value.default
     better = {"max": "min", "min": "max"}.get(str(taken))
     wrong, name = _MINIMIZED if taken == "max" else _MAXIMIZED, str(monitor.value).casefold()
-    if better is None or not wrong.fullmatch(name) or _NEGATED.search(name):
+    if better is None or not wrong.fullmatch(name) or re.search(_NEGATED, name):
         return
     message = f'"{monitor.value}" is best where it is {better}imal, not {taken}imal'
     if given is None:

@@ -16,7 +16,7 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, children
 from espnet3_schemas import TARGET
 
-_PROBABILITY = re.compile(r"p|prob|probability|.*_prob")
+_PROBABILITY = r"p|prob|probability|.*_prob"
 _CERTAIN = re.compile(r"prob|probability|.*_prob|(.*_)?dropout(_(rate|prob|p))?")
 """Names of arguments that can be nothing but a probability."""
 
@@ -58,7 +58,7 @@ def _check_effects(node: Mapping) -> Iterator[Diagnostic]:
     if effects is None or not isinstance(effects.value, Sequence) or not effects.value.items:
         return
     for entry in node:
-        if _PROBABILITY.fullmatch(entry.name) and is_zero(entry.value):
+        if re.fullmatch(_PROBABILITY, entry.name) and is_zero(entry.value):
             yield Diagnostic(
                 "R802",
                 f"{entry.name} is 0: the {effects.name} are never applied",

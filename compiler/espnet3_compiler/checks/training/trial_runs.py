@@ -8,7 +8,6 @@ A setting that several stages read is reported only if all of them are published
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from espnet3_compiler.checks.findings import value_finding
@@ -47,12 +46,12 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     yield from first_per_location(idle_settings(judged))
 
 
-@dataclass(frozen=True)
 class _WeightUsers:
     """The stages that publish or score what trainings make, found when first asked for."""
 
-    recipe: Recipe
-    resolved: Resolved
+    def __init__(self, recipe: Recipe, resolved: Resolved) -> None:
+        self.recipe = recipe
+        self.resolved = resolved
 
     @cached_property
     def producers(self) -> dict[str, set[str]]:
