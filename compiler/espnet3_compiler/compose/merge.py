@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import ProvenanceStep
-from espnet3_compiler.schema.defaults import SchemaLocation, schema_defaults
+from espnet3_compiler.schema.defaults import KnownDefaults, SchemaLocation
 from espnet3_compiler.syntax.placeholder import with_provenance
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, map_children
 from espnet3_compiler.syntax.unknown_name import unknown_name
@@ -13,8 +13,15 @@ from espnet3_schemas import TARGET
 
 @dataclass
 class MergeRecord:
-    """The history and the findings of merging the layers of one config."""
+    """The history and the findings of merging the layers of one config.
 
+    Attributes:
+        defaults: Those of the schema of its role.
+        history: The nodes that were replaced, by path.
+        found: What is wrong with the layers.
+    """
+
+    defaults: KnownDefaults = field(default_factory=KnownDefaults)
     history: dict[Path, tuple[Node, ...]] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
 
@@ -87,7 +94,7 @@ def _base_mapping(
     record.remember(path, base)
     if not slot.schema:
         return Mapping((), over.span, over.via)
-    return with_provenance(schema_defaults(slot), ProvenanceStep("default", over.span))
+    return with_provenance(record.defaults.at(slot), ProvenanceStep("default", over.span))
 
 
 def _delete_key(entries: dict[str, Entry], entry: Entry, path: Path, record: MergeRecord) -> None:
