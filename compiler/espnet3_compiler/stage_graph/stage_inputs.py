@@ -104,7 +104,13 @@ class OutputUse(NamedTuple):
 
 
 def outputs_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tuple[OutputUse, ...]:
-    """Return every ``${stages.STAGE.OUTPUT}`` in what a stage reads."""
+    """Return every ``${stages.STAGE.OUTPUT}`` in what a stage reads.
+
+    Args:
+        stage: A stage of the recipe.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
+    """
     key = "uses", id(stage)
     if key not in resolved.memo:
         leaves = leaves_read_by(stage, recipe, resolved)
