@@ -12,17 +12,26 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 
-from benchmarks.runtime import collect_stats, infer, overlap, preflight, seven_stages, train
-from benchmarks.runtime.timing import Verdict, standings
+from benchmarks.runtime import (
+    collect_stats,
+    infer,
+    long_stats,
+    overlap,
+    preflight,
+    seven_stages,
+    train,
+)
+from benchmarks.runtime.timing import Report, Verdict, standings
 from benchmarks.runtime.workspace import workspace
 
-PARTS = {
+PARTS: dict[str, Callable[[Path, int], Report]] = {
     "train": train.measure,
     "infer": infer.measure,
     "overlap": overlap.measure,
@@ -30,6 +39,8 @@ PARTS = {
     "preflight": preflight.measure,
     "seven_stages": seven_stages.measure,
 }
+LONG = "long_stats"
+"""Statistics of any length; only where it is named."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,8 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         directory = Path(name).resolve()
         with workspace(directory, options.steps, options.items) as recipe:
             verdicts: list[Verdict] = []
+            parts = {**PARTS, LONG: partial(long_stats.measure, seconds=options.seconds)}
             for part in options.parts or PARTS:
-                report = PARTS[part](recipe, options.rounds)
+                report = parts[part](recipe, options.rounds)
                 print(f"\n{report.text}", flush=True)
                 verdicts += report.verdicts
     print(f"\nload {os.getloadavg()[0]:.1f}\n{standings(verdicts)}")
@@ -55,14 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.runtime", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join((*PARTS, LONG)))
     parser.add_argument("--rounds", type=int, default=7, help="how often each way is measured")
     parser.add_argument("--steps", type=int, default=48, help="training batches a lap")
     parser.add_argument("--items", type=int, default=300, help="utterances decoded a lap")
+    parser.add_argument("--seconds", type=float, default=60.0, help=f"of one worker in {LONG}")
     options = parser.parse_args(argv)
     for part in options.parts:
-        if part not in PARTS:
-            parser.error(f'"{part}" is none of {", ".join(PARTS)}')
+        if part not in (*PARTS, LONG):
+            parser.error(f'"{part}" is none of {", ".join((*PARTS, LONG))}')
     if options.steps <= train.WARM or options.rounds < 1 or options.items < 1:
         parser.error(f"at least {train.WARM + 1} steps, 1 round and 1 item")
     return options

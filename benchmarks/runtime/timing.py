@@ -74,14 +74,16 @@ def recorded(laps: list[Lap]) -> Iterator[None]:
     laps.append(clock.lap())
 
 
-def in_turns(ways: Mapping[str, Callable[[], Lap]], rounds: int) -> dict[str, list[Lap]]:
+def in_turns(
+    ways: Mapping[str, Callable[[], Lap]], rounds: int, *, warm: bool = True
+) -> dict[str, list[Lap]]:
     """Run A B C, C B A, A B C, … so that what else the machine does meets all alike.
 
-    One more round before, which does not count, warms the caches.
+    One more round before, which does not count, warms the caches unless it is not wanted.
     """
     laps: dict[str, list[Lap]] = {name: [] for name in ways}
     order = list(ways)
-    for number in range(rounds + 1):
+    for number in range(0 if warm else 1, rounds + 1):
         for name in order if number % 2 else reversed(order):
             lap = ways[name]()
             if number:

@@ -138,7 +138,7 @@ def _validate_configs(
         if role is None:
             continue
         wrong = validate_tree(config, recipe.system.role_schema(role), lenient_references=False)
-        keys = [entry.key for entry in config]
+        keys = [entry.key for entry in config] if wrong else []
         if name in resolved.incomplete or any(is_placeholder(k) and is_inherited(k) for k in keys):
             # a missing key may stand in the part that could not be read
             wrong = tuple(finding for finding in wrong if finding.code != "R603")

@@ -68,14 +68,14 @@ def resolve_node(state: ResolutionState, owner: Path, path: Path, node: Node) ->
         path: The keys that lead to it.
         node: The node as it is written.
     """
+    if isinstance(node, Scalar) and "${" not in str(node.value):
+        return node
     location = owner, path
     if location in state.done:
         return state.done[location]
     if location in state.open:
         report_cycle(state, location)
         return placeholder_for(node)
-    if isinstance(node, Scalar) and not has_reference(node.value) and "${" not in str(node.value):
-        return node
     if len(state.open) >= MAX_OPEN or state.waiting >= MAX_WAITING:
         state.report(
             owner, findings.too_large(outermost(state, node), "lead through too many others")
@@ -119,7 +119,8 @@ def _whole_value(
     state.fetched += count_nodes(value)
     if state.fetched > MAX_FETCHED:
         _give_up(state, location, findings.too_large(piece.span, "copy too many values"))
-    return with_provenance(value, *scalar.via, ProvenanceStep("interpolation", piece.span))
+    fetched = ProvenanceStep("interpolation", piece.span)
+    return with_provenance(value, *scalar.via, fetched)
 
 
 def _evaluate_parts(state: ResolutionState, location: NodeLocation, parts: Template) -> Pieces:

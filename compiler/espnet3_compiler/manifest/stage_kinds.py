@@ -57,14 +57,18 @@ def has_own_method(stage: StageDecl, recipe: Recipe) -> bool:
     What it makes is not known, and it may read more than the kind whose name it has.
     """
     kind = stage_kind(stage)
-    return kind is not None and (kind in recipe.system.own or kind not in recipe.system.specs)
+    return kind is not None and _is_own_kind(kind, recipe)
+
+
+def _is_own_kind(kind: str, recipe: Recipe) -> bool:
+    return kind in recipe.system.own or kind not in recipe.system.specs
 
 
 def stages_of_kind(kind: str, recipe: Recipe) -> Iterator[StageDecl]:
     """Yield the stages that run a kind as it is declared, not as a class defines it anew."""
-    for stage in recipe.stages if kind not in recipe.system.renewed else ():
-        if stage_kind(stage) == kind and not is_custom_kind(stage, recipe):
-            yield stage
+    system = recipe.system
+    if kind not in system.renewed and (kind in system.varied or not _is_own_kind(kind, recipe)):
+        yield from (stage for stage in recipe.stages if stage_kind(stage) == kind)
 
 
 def keys_read_by(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]:

@@ -31,9 +31,12 @@ def child_schema(schema: Schema, step: str | int) -> Schema | None:
         below = positions[step] if step < len(positions) else schema.get("items")
         return below if isinstance(below, dict) else {}
     known = schema.get("properties", {})
-    if step not in known and any(re.search(one, step) for one in schema.get(_PATTERNS, ())):
+    if step in known:
+        below = known[step]
+    elif any(re.search(one, step) for one in schema.get(_PATTERNS, ())):
         return {}
-    below = known.get(step, schema.get("additionalProperties"))
+    else:
+        below = schema.get("additionalProperties")
     return None if below is False else below if isinstance(below, dict) else {}
 
 
@@ -63,6 +66,10 @@ def _add_nodes(
         for index, item in enumerate(node.items):
             _add_nodes(found, item, child_schema(schema, index), (*path, index))
         return
-    for entry in node.entries:
-        below = None if is_placeholder(entry.key) else child_schema(schema, entry.name)
-        _add_nodes(found, entry.value, below, (*path, entry.name))
+    for key, value in node.entries:
+        name = str(key.value)
+        below = None if is_placeholder(key) else child_schema(schema, name)
+        if isinstance(value, Scalar):  # most values are; a call for each would double the time
+            found.append(((*path, name), value, below))
+        else:
+            _add_nodes(found, value, below, (*path, name))

@@ -55,8 +55,9 @@ def _reserved_keys(node: Mapping, known: Schema) -> list[str]:
 
 def find_conflicting_keys(node: Mapping, schema: Schema) -> Iterator[tuple[Entry, Entry]]:
     """Return pairs of keys that exclude each other, in the order of the text."""
+    given = [entry for entry in node if _is_given(entry)] if "x-exclusive" in schema else []
     for pair in schema.get("x-exclusive", ()):
-        present = [entry for entry in node if entry.name in pair and _is_given(entry)]
+        present = [entry for entry in given if entry.name in pair]
         if len(present) > 1:
             yield present[0], present[1]
 

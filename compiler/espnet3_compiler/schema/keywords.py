@@ -31,8 +31,8 @@ class _Marker:
 class _Default(_Marker):
     """Stands for a value that its own schema put there."""
 
-    def __init__(self, value: object) -> None:
-        self.value = value
+    def __init__(self, node: Node) -> None:
+        self.node = node
 
 
 ANYTHING = _Marker()
@@ -72,7 +72,7 @@ def to_value(node: Node, *, lenient: bool) -> Any:
     if is_placeholder(node):
         return ANYTHING
     if _is_schema_default(node):
-        return _Default(to_python(node))
+        return _Default(node)
     if isinstance(node, Mapping):
         value = _ObjectValue({e.name: to_value(e.value, lenient=lenient) for e in node.entries})
         value.node = node
@@ -86,13 +86,13 @@ def to_value(node: Node, *, lenient: bool) -> Any:
 
 def _is_schema_default(node: Node) -> bool:
     """Return whether a node stands where its schema put it; a test holds defaults valid."""
-    return node.span.source.kind == "schema" and all(step.how == "default" for step in node.via)
+    return node.span.source.kind == "schema" and {step.how for step in node.via} <= {"default"}
 
 
 def _known_value(value: Any) -> Any:
     """Return a value with the defaults in it; a marker where a part of it is not known."""
     if isinstance(value, _Default):
-        return value.value
+        return to_python(value.node)
     if not isinstance(value, _ObjectValue | _ArrayValue):
         return value
     if isinstance(value, _ObjectValue):
@@ -266,12 +266,12 @@ SchemaValidator = extend(  # type: ignore[no-untyped-call]
         "type": _check_type,
         "enum": _check_enum,
         **{keyword: _limit_check(holds) for keyword, (_, holds) in LIMITS.items()},
+        "properties": _check_properties,
         "items": _check_items,
         "prefixItems": _check_prefix_items,
         "if": _check_branch,
         "additionalProperties": _check_other_keys,
         **{keyword: _known_check(keyword) for keyword in _WHOLE},
-        "properties": _check_properties,
         "multipleOf": _check_multiple,
         "propertyNames": _check_names,
         "x-argument": _check_argument,

@@ -128,9 +128,10 @@ def all_nodes(node: ast.AST) -> tuple[ast.AST, ...]:
     return tuple(found)
 
 
-def own_returns(node: FunctionNode) -> list[ast.Return]:
+@lru_cache(maxsize=1 << 12)
+def own_returns(node: FunctionNode) -> tuple[ast.Return, ...]:
     """Return the ``return`` statements of a function, not those of functions in it."""
-    return [item for item in own_nodes(node) if isinstance(item, ast.Return)]
+    return tuple(item for item in own_nodes(node) if isinstance(item, ast.Return))
 
 
 def dotted_name(node: ast.expr | None) -> str | None:

@@ -5,7 +5,7 @@ Others follow from the kinds (``implied_producers``), and from texts that are th
 earlier stage's output or lie in its directory.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from espnet3_compiler.diagnostics.source import Span
@@ -13,11 +13,12 @@ from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.stage_graph.kind_edges import EarlierStages, implied_producers, stage_name
 from espnet3_compiler.stage_graph.stage_inputs import (
+    OutputUse,
     StageLeaf,
     call_outputs,
     leaves_read_by,
-    output_uses,
     outputs_of,
+    outputs_read_by,
 )
 
 How = Literal["needs", "reads", "init_from", "path", "order"]
@@ -59,8 +60,9 @@ def _find_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:
     known = dict.fromkeys(map(stage_name, recipe.stages))
     paths, earlier = _OutputPaths(), EarlierStages()
     for stage in recipe.stages:
-        read = list(leaves_read_by(stage, recipe, resolved))
-        stated = list(_stated_edges(stage, read, known))
+        read = leaves_read_by(stage, recipe, resolved)
+        uses = outputs_read_by(stage, recipe, resolved)
+        stated = list(_stated_edges(stage, uses, known))
         named = {edge.producer for edge in stated if edge.output}
         by_kind = [
             StageEdge(producer, stage_name(stage), output, None)
@@ -80,7 +82,7 @@ def _find_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:
 
 
 def _stated_edges(
-    stage: StageDecl, read: list[StageLeaf], known: Collection[str]
+    stage: StageDecl, uses: Iterable[OutputUse], known: Collection[str]
 ) -> Iterator[StageEdge]:
     """Yield the edges that the recipe states for a stage, to declared stages only."""
     name = stage_name(stage)
@@ -90,16 +92,15 @@ def _stated_edges(
     start = stage.init_from
     if start and start.value in known:
         yield StageEdge(str(start.value), name, INIT_OUTPUT, start.span, "init_from")
-    for leaf in read:
-        for stated, output, span in output_uses(leaf.node):
-            misspelt = stated not in known and is_certain_match(stated, known)
-            producer = closest_match(stated, known) if misspelt else stated
-            if producer in known and producer:
-                yield StageEdge(producer, name, output, span, "reads")
+    for use in uses:
+        misspelt = use.stage not in known and is_certain_match(use.stage, known)
+        producer = closest_match(use.stage, known) if misspelt else use.stage
+        if producer in known and producer:
+            yield StageEdge(producer, name, use.output, use.span, "reads")
 
 
 def _path_edges(
-    stage: StageDecl, read: list[StageLeaf], paths: "_OutputPaths"
+    stage: StageDecl, read: Iterable[StageLeaf], paths: "_OutputPaths"
 ) -> Iterator[StageEdge]:
     """Yield edges to earlier stages whose files a stage names by path."""
     for leaf in read:

@@ -94,6 +94,32 @@ def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tupl
     return leaves
 
 
+class OutputUse(NamedTuple):
+    """A ``${stages.STAGE.OUTPUT}`` in what a stage reads, and where it stands."""
+
+    leaf: StageLeaf
+    stage: str
+    output: str
+    span: Span
+
+
+def outputs_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tuple[OutputUse, ...]:
+    """Return every ``${stages.STAGE.OUTPUT}`` in what a stage reads.
+
+    Args:
+        stage: A stage of the recipe.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
+    """
+    key = "uses", id(stage)
+    if key not in resolved.memo:
+        leaves = leaves_read_by(stage, recipe, resolved)
+        found = (OutputUse(leaf, *use) for leaf in leaves for use in output_uses(leaf.node))
+        resolved.memo[key] = stage, tuple(found)
+    uses: tuple[OutputUse, ...] = resolved.memo[key][1]
+    return uses
+
+
 def _find_leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[StageLeaf]:
     ignored = [tuple(text.split(".")) for text in stage.spec.get("ignores", ())]
     for binding in stage.configs:

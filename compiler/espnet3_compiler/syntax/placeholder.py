@@ -1,12 +1,12 @@
 """Provenance that is added to nodes, and placeholders for values that could not be read."""
 
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Span
-from espnet3_compiler.syntax.tree import Mapping, N, Node, Scalar, children, map_provenance
+from espnet3_compiler.syntax.tree import Mapping, N, Node, Scalar, change_provenance, children
 
 
 def with_provenance(node: N, *steps: ProvenanceStep) -> N:
     """Return a copy in which every node, keys too, came through more steps, the last one first."""
-    return map_provenance(node, steps) if steps else node
+    return change_provenance(node, steps) if steps else node
 
 
 def count_nodes(node: Node) -> int:

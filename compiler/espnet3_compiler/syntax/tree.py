@@ -99,12 +99,27 @@ def walk_scalars(node: Node, path: Path = ()) -> list[tuple[Path, Scalar]]:
 def _add_scalars(found: list[tuple[Path, Scalar]], node: Node, path: Path) -> None:
     if isinstance(node, Scalar):
         found.append((path, node))
-    elif isinstance(node, Mapping):
-        for entry in node.entries:
-            _add_scalars(found, entry.value, (*path, str(entry.key.value)))
-    else:
-        for index, item in enumerate(node.items):
-            _add_scalars(found, item, (*path, index))
+    for step, child in children(node):
+        if isinstance(child, Scalar):  # most are; a call for each would take more time
+            found.append(((*path, step), child))
+        else:
+            _add_scalars(found, child, (*path, step))
+
+
+def walk_mappings(node: Mapping | Sequence) -> list[Mapping]:
+    """Return every mapping of a tree, after those in it."""
+    found: list[Mapping] = []
+    _add_mappings(found, node)
+    return found
+
+
+def _add_mappings(found: list[Mapping], node: Mapping | Sequence) -> None:
+    below = [value for _, value in node.entries] if isinstance(node, Mapping) else node.items
+    for child in below:
+        if not isinstance(child, Scalar):
+            _add_mappings(found, child)
+    if isinstance(node, Mapping):
+        found.append(node)
 
 
 def map_children(node: N, change: Callable[[Node, str | int], Node]) -> N:
@@ -132,27 +147,29 @@ def map_keys(node: Mapping, rename: Callable[[Scalar], Value]) -> Mapping:
     return Mapping(tuple(entries), node.span, node.via)
 
 
-def map_provenance(node: N, added: tuple[ProvenanceStep, ...], dropped: int = 0) -> N:
-    """Return a tree in which every node, keys too, came through other last steps.
+def change_provenance(node: N, added: tuple[ProvenanceStep, ...], dropped: int = 0) -> N:
+    """Return a tree in which every node, keys too, came here in another way.
 
     Args:
         node: The tree.
-        added: The new last steps.
-        dropped: How many of those that it has are left out.
+        added: The last steps, the very last one first.
+        dropped: How many steps these take the place of.
     """
-    via = added + node.via[dropped:]
+    return cast("N", _changed(node, added, dropped))
+
+
+def _changed(node: Node, added: tuple[ProvenanceStep, ...], dropped: int) -> Node:
+    via = (*added, *node.via[dropped:])
     if isinstance(node, Scalar):
-        return cast("N", Scalar(node.value, node.span, node.style, via))
+        return Scalar(node.value, node.span, node.style, via)
     if isinstance(node, Sequence):
-        items = [map_provenance(item, added, dropped) for item in node.items]
-        return cast("N", Sequence(tuple(items), node.span, via))
-    entries = [
-        Entry(
-            map_provenance(entry.key, added, dropped), map_provenance(entry.value, added, dropped)
-        )
-        for entry in node.entries
-    ]
-    return cast("N", Mapping(tuple(entries), node.span, via))
+        items = [_changed(item, added, dropped) for item in node.items]
+        return Sequence(tuple(items), node.span, via)
+    entries = []
+    for key, value in node.entries:
+        key = Scalar(key.value, key.span, key.style, (*added, *key.via[dropped:]))  # noqa: PLW2901
+        entries.append(Entry(key, _changed(value, added, dropped)))
+    return Mapping(tuple(entries), node.span, via)
 
 
 def to_python(node: Node) -> Plain:

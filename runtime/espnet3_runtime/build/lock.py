@@ -106,8 +106,8 @@ class Build:
         """Return the ``with`` block of a ``call`` stage."""
         file = f"calls/{stage.name}.yaml"
         if file not in self._loaded:
-            exists = stage.call and (file in self.overlay or (self.directory / file).exists())
-            block = self._parse_yaml(self._text(file), file).get("with") if exists else None
+            text = self._find_text(file) if stage.call else None
+            block = None if text is None else self._parse_yaml(text, file).get("with")
             self._loaded[file] = ConfigView(block or {}, f"stages.{stage.name}.with")
         return self._loaded[file]
 
@@ -123,10 +123,19 @@ class Build:
         return self._loaded[entry.file]
 
     def _text(self, file: str) -> str:
+        text = self._find_text(file)
+        if text is None:
+            raise BuildError(f'the build has no "{file}"', hint=RECOMPILE_HINT)
+        return text
+
+    def _find_text(self, file: str) -> str | None:
+        """Return the text of a file of the build; None where there is none."""
         if file in self.overlay:
             return self.overlay[file]
         try:
             return (self.directory / file).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
         except (OSError, UnicodeDecodeError) as error:
             message = f'cannot read "{file}" of the build: {error}'
             raise BuildError(message, hint=RECOMPILE_HINT) from None

@@ -71,6 +71,8 @@ def _read_value(kind: Any, value: Any, where: str) -> Any:
         return value
     origin, inner, is_record = _parts_of_type(kind)
     if isinstance(kind, UnionType):
+        if type(value) in inner:
+            return value
         kind = next((x for x in inner if isinstance(value, _parts_of_type(x)[0] or x)), inner[0])
         return _read_value(kind, value, where)
     if is_record:

@@ -67,10 +67,9 @@ def code_of(
     method = (build.system, str(stage.run)) if own else None
     datasets = {} if "packs" in stage.facts else _dataset_classes(build, stage, configs)
     roots |= datasets.pop(build.recipe_dir, set())
-    aside = (build.directory, build.experiment, build.recipe_dir / build.data_dir)
-    code = _walk_once(walks, roots, build.recipe_dir, aside, method)
+    code = _walk_once(walks, build, roots, build.recipe_dir, method)
     for base, names in sorted(datasets.items()):
-        other = _walk_once(walks, names, base, aside)
+        other = _walk_once(walks, build, names, base)
         prefix = f"{base.parent.name}/{base.name}"
         modules = {f"{prefix}/{path}": digest for path, digest in other.modules.items()}
         code = Code(
@@ -81,13 +80,14 @@ def code_of(
 
 def _walk_once(
     walks: Walks,
+    build: Build,
     roots: set[str],
     base: Path,
-    aside: tuple[Path, ...],
     method: tuple[str, str] | None = None,
 ) -> Code:
     key = (frozenset(roots), base, method)
     if key not in walks:
+        aside = (build.directory, build.experiment, build.recipe_dir / build.data_dir)
         walks[key] = collect_code(roots, base, aside, method, outside=True)
     return walks[key]
 
@@ -184,7 +184,8 @@ def _locate_source(build: Build, source: str | None) -> tuple[Path, str]:
 
 
 def _is_path(text: str) -> bool:
-    return ("/" in text or "." in text) and _is_name(text)
+    """Say whether a text may be a path as it is written: not one that late values complete."""
+    return ("/" in text or "." in text) and "${" not in text and _is_name(text)
 
 
 def _is_name(text: str) -> bool:

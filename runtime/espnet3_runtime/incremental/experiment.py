@@ -215,9 +215,11 @@ class Experiment:
     def _output_owners(self) -> Mapping[str, str]:
         """The stage that makes the file or directory at a path."""
         stages = self.build.stages
-        made = ((self.path(output.path), s.name) for s in stages for output in s.outputs.values())
-        directories = ((self.build.directory_of(stage), stage.name) for stage in stages)
-        return {str(path): owner for path, owner in (*made, *directories)}
+        made = {
+            str(self.path(out.path)): one.name for one in stages for out in one.outputs.values()
+        }
+        above = str(self.build.experiment)
+        return made | {os.path.join(above, one.name): one.name for one in stages}  # noqa: PTH118
 
     def _check_receipt(self, stage: Stage, receipt: Receipt) -> Receipt | Unreadable:
         """Refuse a receipt that names files which the stage cannot have made."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from espnet3_runtime.process.redact import redact, redact_command, secret_values
 
@@ -49,23 +49,33 @@ def git_state(directory: Path) -> dict[str, Any]:
 @cache
 def _installed_packages() -> dict[str, str]:
     """Return the versions of all installed distributions."""
-    return {name: dist.version for name, dist in sorted(installed_distributions().items())}
+    return {name: found.version for name, found in sorted(installed_distributions().items())}
 
 
-def installed_distributions() -> "dict[str, metadata.Distribution]":
+class Installed(NamedTuple):
+    """An installed distribution: each look at its own name or version reads a file again."""
+
+    name: str
+    version: str
+    distribution: "metadata.Distribution"
+
+
+def installed_distributions() -> dict[str, Installed]:
     """Return the distributions by name; of two of one name that which is imported."""
     from importlib import metadata
 
-    found = {_distribution_name(dist): dist for dist in reversed([*metadata.distributions()])}
-    return {name: dist for name, dist in found.items() if name}
+    found = map(_read_distribution, reversed([*metadata.distributions()]))
+    return {each.name: each for each in found if each}
 
 
-def _distribution_name(dist: "metadata.Distribution") -> str | None:
-    """Return the name; an incomplete ``.dist-info`` has none."""
+def _read_distribution(found: "metadata.Distribution") -> Installed | None:
+    """Return a distribution with its name; an incomplete ``.dist-info`` has none."""
     try:
-        return dist.name
+        about: Any = found.metadata
     except FileNotFoundError:  # of the package importlib_metadata, which takes Python's place
         return None
+    name = about and about.get("Name")
+    return Installed(name, about.get("Version"), found) if name else None
 
 
 def describe_device() -> str:

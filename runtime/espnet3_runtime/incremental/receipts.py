@@ -81,7 +81,7 @@ class Unreadable:
 
 def _receipt_path(experiment: Path, stage: str) -> Path:
     """Return where the receipt of a stage lies."""
-    return experiment / "stages" / f"{stage}.json"
+    return experiment.joinpath("stages", f"{stage}.json")
 
 
 def write_receipt(experiment: Path, receipt: Receipt) -> None:

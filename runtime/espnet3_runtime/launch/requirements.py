@@ -1,11 +1,10 @@
 """The installed packages as ``requirements.txt``, read without pip."""
 
 import json
-from importlib import metadata
 from pathlib import Path
 
 from espnet3_runtime.atomic import write_text
-from espnet3_runtime.incremental.provenance import installed_distributions
+from espnet3_runtime.incremental.provenance import Installed, installed_distributions
 from espnet3_runtime.process.redact import redact
 
 
@@ -20,10 +19,10 @@ def write_requirements(path: Path) -> int:
     return len(lines)
 
 
-def _requirement_line(dist: metadata.Distribution) -> str:
-    pinned = f"{dist.name}=={dist.version}"
+def _requirement_line(found: Installed) -> str:
+    pinned = f"{found.name}=={found.version}"
     try:
-        origin = json.loads(dist.read_text("direct_url.json") or "{}")
+        origin = json.loads(found.distribution.read_text("direct_url.json") or "{}")
     except ValueError:
         origin = {}
     url = redact(str(origin.get("url", "")), ())
@@ -31,5 +30,5 @@ def _requirement_line(dist: metadata.Distribution) -> str:
         return f"# {pinned}  (from a local directory)"
     if "vcs_info" in origin:
         vcs = origin["vcs_info"]
-        return f"{dist.name} @ {vcs.get('vcs', 'git')}+{url}@{vcs.get('commit_id', '')}"
-    return f"{dist.name} @ {url}" if url else pinned
+        return f"{found.name} @ {vcs.get('vcs', 'git')}+{url}@{vcs.get('commit_id', '')}"
+    return f"{found.name} @ {url}" if url else pinned

@@ -10,10 +10,10 @@ import torch
 
 from espnet3_runtime.atomic import (
     atomic_file,
-    atomic_path,
     removed_after_error,
     replace_directory,
     sync_directory,
+    temporary,
 )
 
 if TYPE_CHECKING:
@@ -43,14 +43,22 @@ def save_everything(trainer: "pl.Trainer", path: Path) -> None:
 
 
 def link(source: Path, path: Path) -> None:
-    """Give a file a second, stable name; a copy where the file system has no hard links."""
+    """Give a file a second, stable name; a copy where the file system has no hard links.
+
+    What is linked has been flushed under its first name.
+    """
     if path.exists() and path.samefile(source):
         return
-    with atomic_path(path) as part:
+    part = temporary(path)
+    with removed_after_error(part, path):
         try:
             os.link(source, part)
         except OSError:
             shutil.copyfile(source, part)
+            _replace_durably(part, path)
+        else:
+            part.replace(path)
+            sync_directory(path.parent)
 
 
 def average(paths: Sequence[Path], target: Path) -> None:

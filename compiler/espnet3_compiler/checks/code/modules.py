@@ -56,8 +56,18 @@ class RecipeModule:
                     yield found, piece
 
 
-def imported_names(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
-    """Yield the names that may be code of a recipe, each with the recipe's directory."""
+def imported_names(recipe: Recipe, resolved: Resolved) -> tuple[tuple[Path, Scalar], ...]:
+    """Return the names that may be code of a recipe, each once, with the recipe's directory."""
+    if "imported names" not in resolved.memo:
+        first: dict[tuple[Path, str], Scalar] = {}
+        for folder, name in _all_names(recipe, resolved):
+            first.setdefault((folder, str(name.value)), name)
+        resolved.memo["imported names"] = tuple((key[0], name) for key, name in first.items())
+    names: tuple[tuple[Path, Scalar], ...] = resolved.memo["imported names"]
+    return names
+
+
+def _all_names(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
     named = (target.node.get(TARGET) for target in find_targets(recipe, resolved))
     for name in (recipe.system.name, *named, *(stage.call for stage in recipe.stages)):
         if isinstance(name, Scalar):

@@ -82,8 +82,10 @@ def produced_paths(recipe: Recipe, resolved: Resolved) -> frozenset[PurePosixPat
 def _file_paths(config: Mapping, schema: Schema) -> Iterator[Scalar]:
     """Yield the texts of a config that are files, as its schema says."""
     for _, node, part in walk_schema(config, schema):
-        kind = part.get("x-path") if part is not None else None
-        if kind is None or not isinstance(node, Scalar) or not isinstance(node.value, str):
+        if part is None or "x-path" not in part:
+            continue
+        kind = part["x-path"]
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
             continue
         text = node.value.endswith(".md") and "\n" not in node.value
         if (kind == "file" or (kind == "markdown" and text)) and not is_unresolved(node):

@@ -91,11 +91,11 @@ def _shared_path(first: WrittenPath, second: WrittenPath) -> Diagnostic:
 def _check_starts(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     if not stage.run:
         return
-    own = _own_directory(stage, recipe, resolved)
     for leaf in leaves_read_by(stage, recipe, resolved):
         node = leaf.node
         if leaf.path not in _STARTS or not isinstance(node.value, str) or is_unresolved(node):
             continue
+        own = _own_directory(stage, recipe, resolved)
         if real_path(recipe.directory / node.value).is_relative_to(own):
             yield value_finding(
                 "R414",

@@ -15,9 +15,9 @@ from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
 from espnet3_compiler.stage_graph.stage_inputs import (
     bound_config,
     certain_config,
-    leaves_read_by,
     may_have_model,
     output_uses,
+    outputs_read_by,
 )
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -50,13 +50,12 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 def _check_averages(
     stage: StageDecl, trainings: dict[str, StageDecl], recipe: Recipe, resolved: Resolved
 ) -> Iterator[Diagnostic]:
-    for leaf in leaves_read_by(stage, recipe, resolved):
-        for name, output, span in output_uses(leaf.node):
-            if output == _AVERAGED and name in trainings:
-                config = certain_config(trainings[name], "training", resolved)
-                average = config.get("average") if config else None
-                if isinstance(average, Scalar) and average.value is False:
-                    yield _no_average(name, span, average)
+    for use in outputs_read_by(stage, recipe, resolved):
+        if use.output == _AVERAGED and use.stage in trainings:
+            config = certain_config(trainings[use.stage], "training", resolved)
+            average = config.get("average") if config else None
+            if isinstance(average, Scalar) and average.value is False:
+                yield _no_average(use.stage, use.span, average)
 
 
 def _no_average(name: str, span: Span, average: Scalar) -> Diagnostic:

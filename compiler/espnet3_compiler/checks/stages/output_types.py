@@ -90,7 +90,7 @@ def _uses(recipe: Recipe, resolved: Resolved) -> Iterator[_Use]:
         one for call in resolved.calls.values() if isinstance(one := call.get("with"), Mapping)
     ]
     for root in roots:
-        for path, owner, leaf in _owned_leaves(root, ()):
+        for path, owner, leaf in _late_leaves(root, ()):
             uses = list(output_uses(leaf))
             if len(uses) == 1 and leaf.value == f"${{stages.{uses[0][0]}.{uses[0][1]}}}":
                 name, output, span = uses[0]
@@ -98,13 +98,15 @@ def _uses(recipe: Recipe, resolved: Resolved) -> Iterator[_Use]:
                     yield _Use(path, owner, stages[name], output, span)
 
 
-def _owned_leaves(node: Node, path: Path) -> Iterator[tuple[Path, Mapping, Scalar]]:
-    """Yield the scalars in the mappings of a tree, each with the mapping around it."""
+def _late_leaves(node: Node, path: Path) -> list[tuple[Path, Mapping, Scalar]]:
+    """Return the texts with a ``${`` in the mappings of a tree, each with the mapping around it."""
+    found = []
     for step, child in children(node):
-        if isinstance(child, Scalar) and isinstance(node, Mapping):
-            yield (*path, step), node, child
-        else:
-            yield from _owned_leaves(child, (*path, step))
+        if not isinstance(child, Scalar):
+            found += _late_leaves(child, (*path, step))
+        elif isinstance(node, Mapping) and "${" in str(child.value):
+            found.append(((*path, step), node, child))
+    return found
 
 
 def _meant_output(use: _Use, recipe: Recipe) -> str | None:

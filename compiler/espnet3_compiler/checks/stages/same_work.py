@@ -21,7 +21,7 @@ from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.manifest.row_ids import ID
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import binding_keys, leaves_read_by, output_uses
+from espnet3_compiler.stage_graph.stage_inputs import binding_keys, outputs_read_by
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Node, Plain, Scalar, to_python
@@ -175,10 +175,9 @@ def _works_of(kind: str, recipe: Recipe, resolved: Resolved) -> Iterator[_Work]:
         content = {one.name: to_python(one.value) for one in config if one.name in keys}
         rest = (_value(stage.model), *sorted(str(need.value) for need in stage.needs))
         uses = tuple(
-            (name, leaf.node)
-            for leaf in leaves_read_by(stage, recipe, resolved)
-            if leaf.path[:1] == ("checkpoint",)
-            for name, _, _ in output_uses(leaf.node)
+            (use.stage, use.leaf.node)
+            for use in outputs_read_by(stage, recipe, resolved)
+            if use.leaf.path[:1] == ("checkpoint",)
         )
         yield _Work(stage, binding, content, rest, uses)
 

@@ -14,9 +14,9 @@ from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import WILDCARD, stage_kind
 from espnet3_compiler.stage_graph.log_directories import first_binding, log_key
-from espnet3_compiler.stage_graph.stage_inputs import binding_keys, walk_leaves
-from espnet3_compiler.syntax.span_key import is_inherited, is_written, span_key
-from espnet3_compiler.syntax.tree import Entry
+from espnet3_compiler.stage_graph.stage_inputs import binding_keys
+from espnet3_compiler.syntax.span_key import SpanKey, is_inherited, is_written, span_key
+from espnet3_compiler.syntax.tree import Entry, walk_scalars
 from espnet3_compiler.syntax.unknown_name import format_names
 
 ROLE = "training"
@@ -28,21 +28,30 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         return
     configs = dict(configs_in_role(recipe, resolved, ROLE))
     read_keys = _keys_read(configs, recipe, resolved)
-    read = {
-        span_key(span)
-        for name, node in configs.items()
-        for entry in node
-        if WILDCARD in read_keys[name] or entry.name in read_keys[name]
-        for span in (entry.key.span, *(leaf.node.span for leaf in walk_leaves(entry.value)))
-    }
+    read: list[Entry] = []
+    given: list[tuple[str, Entry, list[Span]]] = []
     for name, node in configs.items():
         for entry in node:
-            own, key = _own_spans(entry), entry.key.span
-            if own and read.isdisjoint(map(span_key, own)):
-                if any(entry.name in read_keys[row] for row in _rows_of(name, recipe, read_keys)):
-                    continue  # each row has a value of its own
-                span = own[0] if span_key(key) in read else key
-                yield from _unread_key(name, entry, span, recipe)
+            if not read_keys[name].isdisjoint((WILDCARD, entry.name)):
+                read.append(entry)
+            elif own := _own_spans(entry):
+                given.append((name, entry, own))
+    elsewhere = _spans_of(read) if given else frozenset()
+    for name, entry, own in given:
+        if elsewhere.isdisjoint(map(span_key, own)):
+            if any(entry.name in read_keys[row] for row in _rows_of(name, recipe, read_keys)):
+                continue  # each row has a value of its own
+            span = own[0] if span_key(entry.key.span) in elsewhere else entry.key.span
+            yield from _unread_key(name, entry, span, recipe)
+
+
+def _spans_of(entries: Iterable[Entry]) -> frozenset[SpanKey]:
+    """Return where keys and the values below them are written."""
+    return frozenset(
+        span_key(span)
+        for entry in entries
+        for span in (entry.key.span, *(leaf.span for _, leaf in walk_scalars(entry.value)))
+    )
 
 
 def _rows_of(name: str, recipe: Recipe, known: Iterable[str]) -> list[str]:
@@ -58,9 +67,9 @@ def _rows_of(name: str, recipe: Recipe, known: Iterable[str]) -> list[str]:
 def _own_spans(entry: Entry) -> list[Span]:
     """Return the values below a key that the config itself writes: not inherited, not null."""
     return [
-        leaf.node.span
-        for leaf in walk_leaves(entry.value)
-        if is_written(leaf.node) and not is_inherited(leaf.node) and leaf.node.value is not None
+        leaf.span
+        for _, leaf in walk_scalars(entry.value)
+        if is_written(leaf) and not is_inherited(leaf) and leaf.value is not None
     ]
 
 

@@ -53,7 +53,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _file_names(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Scalar]:
     for leaf in leaves_read_by(stage, recipe, resolved):
-        if leaf.path[:1] not in [(key,) for key in _NOT_READ] and _is_file_name(leaf.node):
+        if _is_file_name(leaf.node) and leaf.path[:1] not in [(key,) for key in _NOT_READ]:
             yield leaf.node
 
 

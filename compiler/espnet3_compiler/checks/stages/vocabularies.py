@@ -14,9 +14,8 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.stage_graph.stage_inputs import (
-    leaves_read_by,
     may_have_model,
-    output_uses,
+    outputs_read_by,
 )
 from espnet3_compiler.syntax.provenance import is_fixable, use_location
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
@@ -54,10 +53,7 @@ def _tokenizer_config(model: str, recipe: Recipe, resolved: Resolved) -> str | N
         if stage.model is None or stage.model.value != model or may_have_model(stage, resolved):
             continue
         names = {
-            name
-            for leaf in leaves_read_by(stage, recipe, resolved)
-            for name, _, _ in output_uses(leaf.node)
-            if name in makers
+            use.stage for use in outputs_read_by(stage, recipe, resolved) if use.stage in makers
         }
         read |= {_training_config(makers[name]) for name in names} or {None}
     config = read.pop() if len(read) == 1 else None

@@ -122,8 +122,8 @@ def dataset_entries(
     *,
     certain: bool,
     splits: tuple[str, ...] = ("train", "valid", "test"),
-) -> Iterator[DatasetEntry]:
-    """Yield the entries of a config's ``dataset`` block, each with the module that it names.
+) -> tuple[DatasetEntry, ...]:
+    """Return the entries of a config's ``dataset`` block, each with the module that it names.
 
     Args:
         library: Reads the modules of the recipe.
@@ -131,11 +131,15 @@ def dataset_entries(
         certain: Whether a key that is missing in the config is certainly not given.
         splits: The splits to read.
     """
-    for split in splits:
-        found = node_at(config, ("dataset", split))
-        for item in found.items if isinstance(found, Sequence) else ():
-            if isinstance(item, Mapping):
-                yield from _read_entry(library, item, certain=certain)
+    key = "data sets", id(config), certain, splits
+    if key not in library.memo:  # many checks ask for them
+        lists = (node_at(config, ("dataset", split)) for split in splits)
+        items = (item for found in lists if isinstance(found, Sequence) for item in found.items)
+        nodes = (item for item in items if isinstance(item, Mapping))
+        read = (_read_entry(library, node, certain=certain) for node in nodes)
+        library.memo[key] = config, tuple(one for entries in read for one in entries)
+    entries: tuple[DatasetEntry, ...] = library.memo[key][1]
+    return entries
 
 
 def _read_entry(library: Library, node: Mapping, *, certain: bool) -> Iterator[DatasetEntry]:

@@ -18,7 +18,7 @@ from espnet3_compiler.syntax.tree import (
     Path,
     Scalar,
     Sequence,
-    map_provenance,
+    change_provenance,
 )
 from espnet3_schemas import TARGET, load
 
@@ -131,10 +131,10 @@ def _walk_node(
         if allowed and _is_target(node, schema):
             yield TargetNode(_original_node(node), _read_slot(schema), judged, path)
             judged = judged and flag_value(node, "_recursive_") is not False
-        for entry in node:
-            known = child_schema(schema, entry.name)
+        for key, value in node.entries:
+            known = None if isinstance(value, Scalar) else child_schema(schema, str(key.value))
             if known is not None:  # else it is reported as unknown
-                yield from _walk_node(entry.value, known, (*path, entry.name), judged=judged)
+                yield from _walk_node(value, known, (*path, str(key.value)), judged=judged)
 
 
 def _is_target(node: Mapping, schema: Schema) -> bool:
@@ -163,4 +163,4 @@ def _original_node(node: Mapping) -> Mapping:
     """
     fetching = itertools.takewhile(lambda step: step.how in FETCHING_STEPS, node.via)
     count = len(list(fetching))
-    return map_provenance(node, (), count) if count else node
+    return change_provenance(node, (), count) if count else node

@@ -13,7 +13,7 @@ from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import number_of
 from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, children
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, walk_mappings
 from espnet3_schemas import TARGET
 
 _PROBABILITY = r"p|prob|probability|.*_prob"
@@ -28,17 +28,17 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R605 for numbers that are no probability, R802 for effects without one."""
     del recipe
     roots = (*resolved.configs.values(), *resolved.models.values())
-    yield from first_per_location(found for node in roots for found in _check_node(node))
+    nodes = [node for root in roots for node in walk_mappings(root)]
+    yield from first_per_location(found for node in nodes for found in _check_mapping(node))
 
 
-def _check_node(node: Node) -> Iterator[Diagnostic]:
-    for _, child in children(node):
-        yield from _check_node(child)
-    if isinstance(node, Mapping):
+def _check_mapping(node: Mapping) -> Iterator[Diagnostic]:
+    names = {entry.name for entry in node}
+    if not names.isdisjoint(_EFFECTS):
         yield from _check_effects(node)
-        if node.entry(TARGET):
-            for entry in node:
-                yield from _check_range(entry)
+    if TARGET in names:
+        for entry in node:
+            yield from _check_range(entry)
 
 
 def _check_range(entry: Entry) -> Iterator[Diagnostic]:
