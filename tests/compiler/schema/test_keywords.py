@@ -94,7 +94,7 @@ def damaged(rng, document):
     match rng.randrange(3), holder:
         case 0, dict():
             del holder[path[-1]]
-        case 1, dict():
+        case 1, dict() if not str(path[-1]).startswith("_"):  # of a target: told by the spelling
             holder[f"{path[-1]}x"] = holder.pop(path[-1])
         case _:
             holder[path[-1]] = rng.choice(DAMAGE)
