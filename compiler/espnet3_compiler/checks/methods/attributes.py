@@ -59,7 +59,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _check_features(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Report the model of a stage that clusters its features, where it has no method for them."""
-    for stage in stages_of_kind("cluster", recipe):
+    runs = "cluster" in recipe.system.kinds
+    for stage in stages_of_kind("cluster", recipe) if runs else ():
         config, node = certain_config(stage, "training", resolved), model_of(stage, resolved)
         target = node.get(TARGET) if node else None
         model = class_of(recipe.library, text_of(target)) if target else None

@@ -16,3 +16,11 @@ class Masked(torch.nn.Module):
 
     def forward(self, **batch):
         return {"loss": self.project(batch["speech"]).mean()}
+
+
+class Extracting(Masked):
+    """The same with the method that a stage calls."""
+
+    def extract_features(self, speech, speech_lengths):
+        """Give features."""
+        return self.extract_feats(speech, speech_lengths)
