@@ -66,6 +66,7 @@ from espnet3_compiler.checks.settings import (
 from espnet3_compiler.checks.shapes import layer_sizes
 from espnet3_compiler.checks.stages import (
     checkpoints,
+    kind_methods,
     label_padding,
     log_directories,
     missing_artifacts,
@@ -188,6 +189,7 @@ ALL: tuple[Check, ...] = (
     logged_values.check,
     column_files.check,
     results.check,
+    kind_methods.check,
     calls.check,
     runners.check,
     hooks.check,

@@ -61,10 +61,12 @@ def test_an_argument_that_names_a_field(tmp_path):
         "    def __init__(self, field):\n"
         "        field = field + '_lengths'\n"
         "        self.field = field\n"
+        "class Usual(Encode):\n"
+        "    def __init__(self, field='t'): self.field = field\n"
     )
     library = open_library(tmp_path)
     read = [
-        [node.value for node in lacking_fields(library, mapping_of(text), frozenset("a"))]
+        [one.name for one in lacking_fields(library, mapping_of(text), frozenset("a"))]
         for text in (
             "{_target_: prepare.Encode, field: t}",
             "{_target_: prepare.Replace, field: t}",
@@ -72,9 +74,12 @@ def test_an_argument_that_names_a_field(tmp_path):
             "{_target_: prepare.Careful, field: t}",
             "{_target_: prepare.After, field: t}",
             "{_target_: prepare.Named, field: t}",
+            "{_target_: prepare.Usual}",
+            "{_target_: prepare.Usual, field: a}",
+            "{_target_: prepare.Usual, _partial_: true}",
         )
     ]
-    assert read == [["t"], ["t"], [], [], [], []]
+    assert read == [["t"], ["t"], [], [], [], [], ["t"], [], []]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Fails: a ``Dataset`` without ``__len__``; a ``DatasetBuilder`` with ``is_source_
 ``create_dataset`` where no module has a ``DatasetBuilder``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from espnet3_compiler.checks.data.bodies import class_of, entries_of
 from espnet3_compiler.checks.data.streams import is_sharded, is_stream
@@ -66,8 +66,8 @@ def _check_class(data: DatasetEntry, name: str) -> Iterator[Diagnostic]:
     missing = missing_methods(data.library, found, _METHODS[name])
     if missing:
         others = [one for one in known if one[:1] != "_" and one not in _METHODS[name]]
-        message = f"{path} lacks {format_names(missing)}"
-        yield _incomplete_class(data, found, message, missing[0], closest_match(missing[0], others))
+        related = (Label(entry_span(data), "these data"),)
+        yield incomplete_class(data.library, found, missing, others, related)
 
 
 def known_class(library: Library, path: str) -> ClassFound | None:
@@ -101,23 +101,36 @@ def _may_have_more(found: ClassFound) -> bool:
     return found.summary.open or (found.location.local and "__new__" in found.summary.members)
 
 
-def _incomplete_class(
-    data: DatasetEntry, found: ClassFound, message: str, missing: str, near: str | None
+def incomplete_class(
+    library: Library,
+    found: ClassFound,
+    missing: Sequence[str],
+    others: Iterable[str],
+    related: tuple[Label, ...],
 ) -> Diagnostic:
-    file = data.library.file(found.location)
+    """Return R425 at the method of a class that is likely meant, else at the class.
+
+    Args:
+        library: Reads the module of the class.
+        found: The class.
+        missing: Methods that it lacks.
+        others: Methods that it has and that nothing of the runtime calls.
+        related: Where it is used.
+    """
+    file, near = library.file(found.location), closest_match(missing[0], others)
     assert file is not None
     method = definitions.own_member(found, near) if near else None
     line, word = found.summary.line, found.name
     if near and isinstance(method, FunctionFound):
-        summary = data.library.function(found.location, method.pieces[-1])
+        summary = library.function(found.location, method.pieces[-1])
         line, word = (summary.line, near) if summary else (line, word)
-    advice = f"write def {missing} in the class"
+    advice = f"write def {missing[0]} in the class"
     return Diagnostic(
         "R425",
-        message,
+        f"{found.location.name}.{found.name} lacks {format_names(missing)}",
         Label(file.span_of(line, word), "called by the runtime"),
-        related=(Label(entry_span(data), "these data"),),
-        help=(f'did you mean to call "{near}" {missing}?' if near else advice,),
+        related=related,
+        help=(f'did you mean to call "{near}" {missing[0]}?' if near else advice,),
     )
 
 

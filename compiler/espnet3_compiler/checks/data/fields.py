@@ -14,6 +14,7 @@ from espnet3_compiler.checks.data.bodies import class_of
 from espnet3_compiler.checks.data.columns import is_mentioned, listed_columns
 from espnet3_compiler.checks.data.sample_fields import (
     Fields,
+    LackingField,
     changed_fields,
     item_fields,
     lacking_fields,
@@ -24,6 +25,7 @@ from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries, is_available
 from espnet3_compiler.checks.training.no_effect import LENGTH_BATCHES, is_filled
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
 from espnet3_compiler.signature import resolve_name
@@ -138,8 +140,32 @@ def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]
     node = preprocessor_of(config, "train")
     if before is None or not isinstance(node, Mapping):
         return
-    for name in lacking_fields(recipe.library, node, before):
-        yield _unknown_field(name, before, "the preprocessor reads a field")
+    for lacking in lacking_fields(recipe.library, node, before):
+        if lacking.node:
+            yield _unknown_field(lacking.node, before, "the preprocessor reads a field")
+        else:
+            yield _unnamed_field(node, lacking, before)
+
+
+def _unnamed_field(node: Mapping, lacking: LackingField, fields: Fields) -> Diagnostic:
+    """Return R422 for a field that a preprocessor reads as it is told no other.
+
+    Args:
+        node: The preprocessor.
+        lacking: The field.
+        fields: Those that there are.
+    """
+    known = sorted(fields - set(READ_BY_RUNTIME))
+    near = closest_match(lacking.name, known)
+    advice = f"write {lacking.argument}: and one of {', '.join(known)}"
+    return value_finding(
+        "R422",
+        f'the preprocessor reads the field "{lacking.name}" unless told otherwise, and the data '
+        "have no such field",
+        node.get(TARGET) or node,
+        f"{lacking.argument} is {lacking.name} unless given",
+        advice=(f"did you mean {lacking.argument}: {near}?" if near else advice,),
+    )
 
 
 def _check_text_field(

@@ -9,9 +9,15 @@ from collections import Counter
 from collections.abc import Container, Iterable
 from typing import NamedTuple
 
-from espnet3_compiler.checks.data.bodies import function_body, method_body, returned_values
+from espnet3_compiler.checks.data.bodies import (
+    default_values,
+    function_body,
+    method_body,
+    returned_values,
+)
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.expressions.template import is_unresolved
+from espnet3_compiler.manifest.values import as_text
 from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.span_key import is_written
@@ -20,8 +26,8 @@ from espnet3_schemas import TARGET
 
 Fields = frozenset[str]
 
-_SAME_FIELDS = ("espnet3_runtime.data.preprocess.TextToTokens",)
-"""Preprocessors that replace fields and add none."""
+_SAME_FIELDS = {"espnet3_runtime.data.preprocess.TextToTokens": "text"}
+"""Preprocessors that replace a field by itself, and the ``field`` that they take unasked."""
 
 _INDEXING = {
     "espnet3_runtime.data.preprocess.LabelToIndex": "label",
@@ -145,26 +151,61 @@ def sample_parameter(node: FunctionNode, bound: Container[str] = ()) -> str:
     return names[1] if len(required) == len(("utt_id", "sample")) else (names or [""])[0]
 
 
-def lacking_fields(library: Library, node: Mapping, given: Fields) -> list[Scalar]:
-    """Return the arguments of a preprocessor that name a field which it needs and does not get.
+class LackingField(NamedTuple):
+    """A field that a preprocessor needs and does not get.
+
+    Attributes:
+        name: The field.
+        argument: The argument that names it.
+        node: Its value; None where it is left at its default.
+    """
+
+    name: str
+    argument: str
+    node: Scalar | None
+
+
+def lacking_fields(library: Library, node: Mapping, given: Fields) -> list[LackingField]:
+    """Return the fields that arguments of a preprocessor name and that its items do not have.
 
     Args:
         library: Reads the code of the recipe.
         node: The preprocessor.
         given: The fields of the items that it changes.
     """
+    found: list[LackingField] = []
+    for argument, default in _field_arguments(library, node).items():
+        value = node.get(argument)
+        if value is None and default is not None:
+            found.append(LackingField(default, argument, None))
+        text = as_text(value)
+        if text and is_written(text) and not is_unresolved(text):
+            found.append(LackingField(str(text.value), argument, text))
+    return [one for one in found if one.name not in given]
+
+
+def _field_arguments(library: Library, node: Mapping) -> dict[str, str | None]:
+    """Return the arguments of a preprocessor that name a field which it reads, with their defaults.
+
+    One of which the default is no text, or that may be given in another way, comes with None.
+    """
+    open_ended = node.entry("_args_") or node.entry("_partial_")
     target = node.get(TARGET)
     path = str(target.value) if isinstance(target, Scalar) else ""
-    names = {"field"} if path in (*_SAME_FIELDS, *_INDEXING) else set[str]()
+    if usual := {**_SAME_FIELDS, **_INDEXING}.get(path):
+        return {"field": None if open_ended else usual}
     body, made = (method_body(library, path, name) for name in ("__call__", "__init__"))
-    if body and made:
-        kept = _kept_arguments(made.node)
-        read = _attributes_as_fields(body.node, sample_parameter(body.node))
-        names = {kept[one] for one in read if one in kept}
-    found = [entry.value for entry in node if entry.name in names]
-    texts = [one for one in found if isinstance(one, Scalar) and isinstance(one.value, str)]
-    written = [one for one in texts if is_written(one) and not is_unresolved(one)]
-    return [one for one in written if one.value not in given]
+    if not body or not made:
+        return {}
+    kept = _kept_arguments(made.node)
+    read = _attributes_as_fields(body.node, sample_parameter(body.node))
+    texts = {
+        name: value.value
+        for name, value in default_values(made)
+        if isinstance(value, ast.Constant) and isinstance(value.value, str)
+    }
+    names = [kept[one] for one in read if one in kept]
+    return {one: None if open_ended else texts.get(one) for one in names}
 
 
 def _attributes_as_fields(node: FunctionNode, sample: str) -> set[str]:

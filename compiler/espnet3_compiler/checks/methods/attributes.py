@@ -1,8 +1,9 @@
-"""Attributes of the model that a runner reads, and those that the model's class sets.
+"""Attributes of the model that a runner or a stage reads, and those that the model's class sets.
 
 Passes: ``model.encode(speech)`` where the class has ``def encode``; ``model.vocab_size`` where
 ``self.vocab_size = …``.
-Fails: ``model.sentence`` where the class now calls it ``self.sos_eos``.
+Fails: ``model.sentence`` where the class now calls it ``self.sos_eos``; a stage ``cluster`` without
+``features`` whose model has no ``extract_features``.
 
 Only classes are judged whose bases are the recipe's own or ``torch.nn.Module``.
 """
@@ -14,26 +15,35 @@ from functools import lru_cache
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
 from espnet3_compiler.checks.data.bodies import class_of
 from espnet3_compiler.checks.data.certain_code import certain_nodes
+from espnet3_compiler.checks.data.classes import incomplete_class
 from espnet3_compiler.checks.methods.model_users import ModelUser, model_users
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.classes import is_torch_module, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound, class_location
 from espnet3_compiler.signature.flow import all_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import attributes_of, resolution_order
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
 from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.tree import is_null, node_at
 from espnet3_compiler.syntax.unknown_name import format_names
+from espnet3_schemas import TARGET
 
 _REGISTERING = ("register_buffer", "register_parameter", "register_module", "add_module")
 _DYNAMIC = ("__getattr__", "__getattribute__", "__slots__", "__setattr__", "__new__")
+_FEATURES = "extract_features"
+"""The method of a model that the stage ``cluster`` calls."""
 _DYNAMIC_CALLS = ("setattr", "vars", "exec")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R517, once for each attribute."""
+    """Yield R517, once for each attribute, and R425 for models that give no features."""
     seen: set[tuple[str, str]] = set()
     for user in model_users(recipe, resolved):
         model = class_of(recipe.library, user.model)
@@ -44,6 +54,27 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             if model and fresh and absent and not is_set_elsewhere(recipe, resolved, item.attr):
                 seen.add((user.model, item.attr))
                 yield _unknown(user, item, model, known or frozenset())
+    yield from first_per_location(_check_features(recipe, resolved))
+
+
+def _check_features(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report the model of a stage that clusters its features, where it has no method for them."""
+    runs = "cluster" in recipe.system.kinds
+    for stage in stages_of_kind("cluster", recipe) if runs else ():
+        config, node = certain_config(stage, "training", resolved), model_of(stage, resolved)
+        target = node.get(TARGET) if node else None
+        model = class_of(recipe.library, text_of(target)) if target else None
+        known = known_attributes(recipe.library, model) if model else None
+        if config is None or not is_null(node_at(config, ("cluster", "features"))) or not known:
+            continue
+        absent = _FEATURES not in known and not is_set_elsewhere(recipe, resolved, _FEATURES)
+        if model and model.location.local and target and absent:
+            others = [one for one in model.summary.members if one != "forward"]
+            related = (
+                Label(use_location(target), "the model"),
+                Label(stage.name.span, "used here"),
+            )
+            yield incomplete_class(recipe.library, model, [_FEATURES], others, related)
 
 
 def _reads(user: ModelUser) -> Iterator[ast.Attribute]:

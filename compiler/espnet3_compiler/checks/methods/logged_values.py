@@ -14,7 +14,11 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.training.empty_lists import why_no_validation
-from espnet3_compiler.checks.training.monitors import has_own_callbacks, monitored_values
+from espnet3_compiler.checks.training.monitors import (
+    has_own_callbacks,
+    likely_mode,
+    monitored_values,
+)
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
@@ -26,7 +30,7 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.lightning_models import lightning_model, recipe_classes
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
-from espnet3_compiler.syntax.tree import Scalar, node_at
+from espnet3_compiler.syntax.tree import Entry, Scalar, node_at
 
 _ENDINGS = ("_step", "_epoch")
 """What Lightning puts behind the name of a value that is logged by step and by epoch."""
@@ -58,7 +62,8 @@ def _check_stage(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
         if not is_written(node) and why_no_validation(config) and as_trained in (names or ()):
             continue
         stopping = node_at(config, ("early_stopping", "monitor")) is node
-        yield _never_logged(stage, node, sorted(names or ()), stopping=stopping)
+        block = config.entry("early_stopping") if stopping else None
+        yield _never_logged(stage, node, sorted(names or ()), block)
 
 
 def _is_logged(text: str, names: frozenset[str]) -> bool:
@@ -68,7 +73,7 @@ def _is_logged(text: str, names: frozenset[str]) -> bool:
 
 
 def _never_logged(
-    stage: StageDecl, node: Scalar, names: list[str], *, stopping: bool
+    stage: StageDecl, node: Scalar, names: list[str], stopping: Entry | None
 ) -> Diagnostic:
     """Return the finding about a value.
 
@@ -76,7 +81,7 @@ def _never_logged(
         stage: The stage that trains.
         node: The name of the value.
         names: What the module logs.
-        stopping: Whether early stopping watches it.
+        stopping: The block of early stopping, if that watches it.
     """
     listed = f"the module logs {', '.join(names)}"
     if is_written(node):
@@ -85,15 +90,16 @@ def _never_logged(
         label, notes = "never logged", (listed,) if near else ()
         text = f'the module logs no "{node.value}"'
         return unknown_value("R412", text, node, names, label=label, hints=hints, notes=notes)
-    best = next((one for one in names if "val" in one and "loss" in one), names[0])
-    does, write = "keeps the best by", f"best_model_criterion: [[{best}, 1, min]]"
+    best = max(names, key=lambda one: ("val" in one, "loss" in one))
+    mode = likely_mode(best)
+    does, write = "keeps the best by", f"best_model_criterion: [[{best}, 1, {mode}]]"
     if stopping:
-        does, write = "stops by", f"early_stopping: {{monitor: {best}}}"
+        does, write = "stops by", f"early_stopping: {{monitor: {best}, mode: {mode}}}"
     return value_finding(
         "R412",
         f'stage "{stage.name.value}" {does} "{node.value}" unless told otherwise, and the module '
         "logs no such value",
-        stage.name,
+        stopping.key if stopping and is_written(stopping.key) else stage.name,
         "never logged",
         advice=(
             f"write {write} in the {'block early_stopping' if stopping else 'training config'}",

@@ -16,8 +16,8 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.manifest.values import as_texts
 from espnet3_compiler.stage_graph.stage_inputs import bound_config
-from espnet3_compiler.syntax.provenance import use_location
-from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.provenance import provenance_labels, use_location
+from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 from espnet3_schemas import TARGET
 
@@ -121,7 +121,8 @@ def _inference_outputs(inference: Mapping) -> tuple[list[str], Span] | None:
         return None
     values = [str(name.value) for name in as_texts(keys)]
     if isinstance(keys, Sequence) and len(values) == len(keys.items):
-        return None if any(map(is_unresolved, keys.items)) else (values, keys.span)
+        place = use_location(keys.items[0]) if len(values) == 1 else keys.span
+        return None if any(map(is_unresolved, keys.items)) else (values, place)
     outputs = node_at(inference, ("contract", "outputs"))
     if isinstance(outputs, Mapping) and outputs.entries:
         return [entry.name for entry in outputs], outputs.span
@@ -156,6 +157,9 @@ def _check_name(
 ) -> Iterator[Diagnostic]:
     if not isinstance(node.value, str) or node.value in known or is_unresolved(node):
         return
+    if declared and not is_written(node) and not declared.source.holds_defaults:
+        yield _unwritten_output(node, declared, problem)
+        return
     columns = f"write one of them, or {COLUMN_PREFIX}COLUMN for a column of the data"
     yield unknown_value(
         "R410",
@@ -164,4 +168,22 @@ def _check_name(
         known,
         related=(Label(declared, "what it writes"),) if declared else (),
         hints=(columns,) if declared else (),
+    )
+
+
+def _unwritten_output(node: Scalar, declared: Span, problem: str) -> Diagnostic:
+    """Return R410 at the outputs of inference, for a metric that the recipe does not write.
+
+    Args:
+        node: The output that the metric reads: a default of the System.
+        declared: Where the outputs are listed.
+        problem: What is wrong with it.
+    """
+    return Diagnostic(
+        "R410",
+        f'{problem} "{node.value}"',
+        Label(declared, f"no {node.value} among them"),
+        provenance_labels(node, declared),
+        (f'call the output "{node.value}", or write a metrics config that reads another one',),
+        ("a metric of the System reads it where the recipe writes no metrics of its own",),
     )

@@ -127,6 +127,8 @@ def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnosti
     near = closest_match(missing.part, names)
     sure = near is not None and is_slip(missing.part, near)
     other = None if sure else _find_nearby(path, missing, library)
+    if other is None and not sure and (moved := _in_renamed_module(path, missing, library)):
+        return _renamed_module(path, missing, moved)
     if other is None and near is None:
         other = _only_class(path, missing, library)
     fix = _part_fix(path, missing, near, names)
@@ -143,6 +145,31 @@ def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnosti
         help=did_you_mean(other or near),
         notes=(f"looked in {missing.prefix}{file}",),
         fix=fix,
+    )
+
+
+def _in_renamed_module(path: Scalar, missing: Missing, library: Library) -> str | None:
+    """Return the path of the only class or function of the recipe of a name, elsewhere than named.
+
+    That is where a module is not found in a package of the recipe itself.
+    """
+    package = library.find_module(missing.prefix)
+    name = str(path.value).removeprefix(f"{missing.prefix}.{missing.part}.")
+    if package is None or not package.local or not package.folders or "." in name:
+        return None
+    found = [item for item in class_paths(library) if item.endswith(f".{name}")]
+    return found[0] if len(found) == 1 else None
+
+
+def _renamed_module(path: Scalar, missing: Missing, moved: str) -> Diagnostic:
+    """Return R501 for a whole path, of which the last name is that of another module."""
+    return value_finding(
+        "R501",
+        f'"{missing.prefix}" has no "{missing.part}"',
+        path,
+        f"{moved.rpartition('.')[2]} is defined in {moved.rpartition('.')[0]}",
+        advice=did_you_mean(moved),
+        fix=_whole_fix(path, moved),
     )
 
 

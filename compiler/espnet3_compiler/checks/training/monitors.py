@@ -125,6 +125,11 @@ def is_misspelt(name: str) -> bool:
     return is_certain_match(name, MEASURED_VALUES) and not another
 
 
+def likely_mode(name: str) -> str:
+    """Return whether the best of a value is its least or its greatest, as its name says."""
+    return "max" if _MAXIMIZED.fullmatch(name.casefold()) else "min"
+
+
 def has_own_callbacks(config: Mapping) -> bool:
     """Return whether callbacks of others than Lightning may measure more."""
     return not all(name.startswith(LIGHTNING) for _, name in callbacks_of(config))
