@@ -177,7 +177,8 @@ def _method_signature(
                 return _empty_signature(
                     name, definitions.definition_location(method.location, line)
                 )
-            skip = int("staticmethod" not in _decorator_names(library, method))
+            static = "staticmethod" in _decorator_names(library, method)
+            skip = 0 if static and not method.name.endswith(".__new__") else 1
             return _read_signature(library, method, name, order, index, depth, skip)
         case ClassFound():
             return generated.generated_constructor(library, order, source, name)

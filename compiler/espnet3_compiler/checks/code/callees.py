@@ -19,6 +19,9 @@ from espnet3_compiler.signature.read import read_given_method, signature_of
 from espnet3_compiler.signature.resolve_name import find_in, resolution_order
 from espnet3_compiler.signature.result import Signature, SignatureResult
 
+_GENERATED_STUBS = ("torch._C._VariableFunctions", "torch._C._nn")
+"""Modules whose stubs are written from the signatures of what is compiled."""
+
 
 class Callee(NamedTuple):
     """What a call calls.
@@ -32,7 +35,7 @@ class Callee(NamedTuple):
 
     signature: Signature
     own: bool
-    compiled: bool = False
+    compiled: bool
     method: tuple[ClassFound, ResolvedMethod] | None = None
 
 
@@ -58,10 +61,18 @@ def callee_of(module: RecipeModule, call: CodeCall) -> Callee | None:
     if key not in library.memo:
         library.memo[key] = signature_of(library, found, name)
     signature: SignatureResult = library.memo[key]
-    place = found.location
+    return _judged(signature, found.location.local)
+
+
+def _judged(
+    signature: SignatureResult, own: bool, method: tuple[ClassFound, ResolvedMethod] | None = None
+) -> Callee | None:
+    """Return a callee whose signature is known; written by hand are the stubs of most packages."""
     if not isinstance(signature, Signature):
         return None
-    return Callee(signature, place.local, place.kind == "stub")
+    compiled = signature.origin.file.endswith(".pyi")
+    exact = not compiled or signature.origin.module in _GENERATED_STUBS
+    return Callee(signature, own and not compiled, compiled, method) if exact else None
 
 
 def _leads_to_recipe(module: RecipeModule, call: CodeCall) -> bool:
@@ -93,9 +104,7 @@ def _method(module: RecipeModule, call: CodeCall) -> Callee | None:
         shown = f"{giver.method.location.name}.{giver.method.name}"
         library.memo[key] = read_given_method(library, order, giver, shown)
     signature: SignatureResult = library.memo[key]
-    if not isinstance(signature, Signature):
-        return None
-    return Callee(signature, own, giver.method.location.kind == "stub", (found, giver))
+    return _judged(signature, own, (found, giver))
 
 
 def is_replaced(

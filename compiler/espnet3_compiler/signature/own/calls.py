@@ -50,7 +50,7 @@ def calls_of(tree: ast.Module, module: ModuleSummary) -> tuple[CodeCall, ...]:
     """
     changed = frozenset(name for item in ast.walk(tree) for name in _changed_names(item))
     known = {name for name, rows in module.bindings.items() if _is_certain(rows)} - changed
-    return tuple(
+    found = (
         call
         for unit in _units(tree.body)
         if not _is_of_versions(unit.node)
@@ -60,6 +60,7 @@ def calls_of(tree: ast.Module, module: ModuleSummary) -> tuple[CodeCall, ...]:
         and (call.owner or call.callee.partition(".")[0]) in known
         and changed.isdisjoint(accumulate(call.word.text.split("."), "{}.{}".format))
     )
+    return tuple(sorted(found, key=lambda call: (call.word.line, call.word.column)))
 
 
 def _is_certain(rows: tuple[Binding, ...]) -> bool:
