@@ -79,6 +79,7 @@ def without_consequences(
     * A training that nothing reads, as a wrong reference may be meant for it, or without a model.
     * Test sets of the same data, as one has the name of another; stages that do the same, as an
       unknown key of one may be what sets it apart.
+    * A call of the base's method in a method that is reported to take too few arguments itself.
     * A name that a class uses and nothing defines, as an argument of that name is reported unknown.
 
     Args:
@@ -114,6 +115,7 @@ def without_consequences(
     twice = {name for f in found if f.code == "R201" for name in re.findall(_QUOTED, f.message)}
     unmade = [f.primary.span for f in found if f.code == "R404"]
     phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
+    unfit = [f for f in found if f.code == "R429"]
     misread = any(f.code.startswith(_WRONG_READS) for f in found)
     unknown_fields = {f.primary.span.text for f in found if f.code == "R422"}
 
@@ -163,6 +165,7 @@ def without_consequences(
             or (code == "R812" and not twice.isdisjoint(re.findall(_QUOTED, f.message)))
             or (code == "R432" and _has_key_among(f, wrong_stage_keys, recipe))
             or (code == "R522" and any(_is_unknown_argument(f, *pair) for pair in unknown))
+            or (code in ("R502", "R503") and any(_calls_same_method(f, other) for other in unfit))
             or (code == "R601" and not f.fix and any(_is_of_type(f, other) for other in found))
         )
 
@@ -187,6 +190,13 @@ def _is_unknown_argument(finding: Diagnostic, name: str, file: str) -> bool:
     """Return whether a name that nothing defines is an argument that its class does not have."""
     defined_there = finding.primary.span.source.name.endswith(file)
     return re.findall(_QUOTED, finding.message)[0] == name and defined_there
+
+
+def _calls_same_method(finding: Diagnostic, other: Diagnostic) -> bool:
+    """Return whether a call in the code is of a method whose own version there cannot be called."""
+    method = other.message.partition(" ")[0].rpartition(".")[2]
+    callee = finding.message.partition(" ")[0].rpartition(".")[2]
+    return callee == method and finding.primary.span.source is other.primary.span.source
 
 
 def _is_of_type(finding: Diagnostic, other: Diagnostic) -> bool:

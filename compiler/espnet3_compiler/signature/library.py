@@ -3,6 +3,7 @@
 import ast
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
@@ -15,6 +16,7 @@ from espnet3_compiler.signature.flow import FunctionNode
 from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
 from espnet3_compiler.signature.module_summary import (
     ClassSummary,
+    CodeCall,
     FunctionSummary,
     Import,
     ModuleSummary,
@@ -47,6 +49,7 @@ class ModuleFile:
         imports: Its imports, where it belongs to a recipe.
         unbound: The names in it that nothing defines, likewise.
         names_wrong: What Python says about its names, likewise, where they are at odds.
+        calls: The calls in it whose callee is certain, likewise.
         functions: Summaries by piece.
         classes: Summaries by piece.
         changed: Whether there are summaries that the cache does not have.
@@ -61,6 +64,7 @@ class ModuleFile:
     imports: tuple[Import, ...] = ()
     unbound: tuple[UnboundName, ...] = ()
     names_wrong: SyntaxMistake | None = None
+    calls: tuple[CodeCall, ...] = ()
     functions: dict[Piece, FunctionSummary] = field(default_factory=dict)
     classes: dict[Piece, ClassSummary] = field(default_factory=dict)
     changed: bool = False
@@ -191,6 +195,7 @@ class Library:
                 "imports": file.imports,
                 "unbound": file.unbound,
                 "names_wrong": file.names_wrong,
+                "calls": file.calls,
                 "functions": [[piece, item] for piece, item in file.functions.items()],
                 "classes": [[piece, item] for piece, item in file.classes.items()],
             }
@@ -247,16 +252,26 @@ def _index_file(file: ModuleFile, *, local: bool) -> None:
     from espnet3_compiler.signature import module_index
 
     try:
-        if local:
-            file.imports = module_index.imports_of(split_source.parse_module(file.text.text))
+        tree = split_source.parse_module(file.text.text) if local else None
         file.module = module_index.index(file.text)
-        if local:
+        if tree is not None:
+            _read_code(file, tree)
             _find_unbound(file)
     except SyntaxError as error:
         file.wrong = SyntaxMistake(error.lineno or 1, error.offset or 1, error.msg)
     except (ValueError, RecursionError) as error:
         file.wrong = SyntaxMistake(1, 1, str(error))
     file.changed = True
+
+
+def _read_code(file: ModuleFile, tree: ast.Module) -> None:
+    from espnet3_compiler.signature import module_index
+    from espnet3_compiler.signature.own import calls
+
+    assert file.module is not None
+    file.imports = module_index.imports_of(tree)
+    with suppress(RecursionError):  # nested deeper than conditions can be written out
+        file.calls = calls.calls_of(tree, file.module)
 
 
 def _find_unbound(file: ModuleFile) -> None:
@@ -286,6 +301,7 @@ def _load_summaries(file: ModuleFile, folder: Path) -> bool:
         file.unbound = tuple(
             UnboundName(name, line, tuple(idle)) for name, line, idle in record["unbound"]
         )
+        file.calls = tuple(map(module_summary.read_call, record["calls"]))
         file.names_wrong = record["names_wrong"] and SyntaxMistake(*record["names_wrong"])
     except (KeyError, TypeError, ValueError, AttributeError):
         return False

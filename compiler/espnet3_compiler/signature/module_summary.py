@@ -163,6 +163,34 @@ class Import(NamedTuple):
     time: ImportTime
 
 
+class CodeWord(NamedTuple):
+    """A word of the code: its line, from 1, and its column, in bytes from 0."""
+
+    text: str
+    line: int
+    column: int
+
+
+class CodeCall(NamedTuple):
+    """A call in a module of a recipe whose callee is certain.
+
+    Attributes:
+        callee: A dotted name of the module, or ``super:NAME``, ``self:NAME`` in a method.
+        owner: The class around such a method.
+        word: The callee as it is written.
+        positional: How many arguments it gets by position, beside ``*args``.
+        keywords: The names of the arguments that it gets by name.
+        unpacks: Whether it gets ``*args`` or ``**kwargs``, too.
+    """
+
+    callee: str
+    owner: str
+    word: CodeWord
+    positional: int
+    keywords: tuple[CodeWord, ...]
+    unpacks: bool
+
+
 class Binding(NamedTuple):
     """One statement that gives a module-level name its value.
 
@@ -270,6 +298,13 @@ def read_module(row: Sequence[Any]) -> ModuleSummary:
         tuple(patched),
         tuple(lazy_stars),
     )
+
+
+def read_call(row: Sequence[Any]) -> CodeCall:
+    """Return the call that a JSON list holds."""
+    callee, owner, word, positional, keywords, unpacks = row
+    words = tuple(CodeWord(*item) for item in keywords)
+    return CodeCall(callee, owner, CodeWord(*word), positional, words, unpacks)
 
 
 def _read_decorators(rows: Sequence[Any]) -> tuple[Decorator, ...]:

@@ -73,7 +73,21 @@ def read_method(library: Library, path: str, name: str) -> SignatureResult:
         names = resolve_name.attributes_of(library, found)
         origin = definitions.class_location(found)
         return Missing(path, name, path.count(".") + 1, names, origin)
-    return _method_signature(library, order, giver, f"{path}.{name}", 0)
+    return read_given_method(library, order, giver, f"{path}.{name}")
+
+
+def read_given_method(
+    library: Library, order: tuple[MroClass, ...], giver: MethodSource, name: str
+) -> SignatureResult:
+    """Return the arguments of a method that is called on an object, without ``self``.
+
+    Args:
+        library: Reads modules.
+        order: The resolution order of the object's class.
+        giver: What ``classes.find_method`` found along it.
+        name: The name of the signature in reports.
+    """
+    return _method_signature(library, order, giver, name, 0)
 
 
 def signature_of(
@@ -163,7 +177,9 @@ def _method_signature(
                 return _empty_signature(
                     name, definitions.definition_location(method.location, line)
                 )
-            return _read_signature(library, method, name, order, index, depth, skip=1)
+            static = "staticmethod" in _decorator_names(library, method)
+            skip = 0 if static and not method.name.endswith(".__new__") else 1
+            return _read_signature(library, method, name, order, index, depth, skip)
         case ClassFound():
             return generated.generated_constructor(library, order, source, name)
         case BuiltinFound():
@@ -189,14 +205,18 @@ def _function_signature(
     skip = 0
     order: tuple[MroClass, ...] = ()
     if found.owner is not None or found.bound:
-        function = library.function(found.location, found.pieces[-1])
-        decorators = {item.name for item in function.decorators} if function else set()
+        decorators = _decorator_names(library, found)
         if "property" in decorators:
             return NotAnalyzable(f"{found.name} is a property")
         is_bound = found.bound and "staticmethod" not in decorators
         skip = int(is_bound or "classmethod" in decorators)
         order = resolve_name.resolution_order(library, found.owner) if found.owner else ()
     return _read_signature(library, found, name, order, 0, depth, skip)
+
+
+def _decorator_names(library: Library, found: FunctionFound) -> set[str]:
+    function = library.function(found.location, found.pieces[-1])
+    return {item.name for item in function.decorators} if function else set()
 
 
 def _partial_signature(

@@ -138,7 +138,7 @@ def _find_attributes(library: Library, found: LookupResult, rest: list[str]) -> 
 
 def _find_on_object(library: Library, found: CallFound, name: str) -> LookupResult:
     """Return the method of an object that a module makes: ``BUNDLE.get_model``."""
-    made_by = find_in(library, found.location, found.binding.value) if found.binding.value else None
+    made_by = _made_by(library, found)
     if not isinstance(made_by, ClassFound):
         return NotAnalyzable("an attribute of something that is neither a module nor a class")
     own = _find_attribute(library, made_by, name)
@@ -146,6 +146,17 @@ def _find_on_object(library: Library, found: CallFound, name: str) -> LookupResu
         return own._replace(owner=None, bound=True)
     known = isinstance(own, Missing) and closest_match(name, own.near)
     return own if known else NotAnalyzable(f"{name} is a value of an object of {made_by.name}")
+
+
+def _made_by(library: Library, found: CallFound) -> LookupResult:
+    """Return what is called; nothing for ``name = name.method()``, which goes in a circle."""
+    key = ("made by", found.location.name, found.binding)
+    if key not in library.memo:
+        library.memo[key] = NotAnalyzable("it is made of itself")
+        if found.binding.value:
+            library.memo[key] = find_in(library, found.location, found.binding.value)
+    result: LookupResult = library.memo[key]
+    return result
 
 
 def _module_member(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from espnet3_compiler.checks.code.calls import check_calls
 from espnet3_compiler.checks.code.circles import check_circles
 from espnet3_compiler.checks.code.constructors import check_constructors
 from espnet3_compiler.checks.code.imports import check_imports
@@ -15,7 +16,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R209, R508 to R511, R515, R516 and R522 for the modules of a recipe."""
+    """Yield R209, R502, R503, R506, R508 to R511, R515, R516 and R522 for a recipe's modules."""
     modules = recipe_modules(recipe, resolved)
     yield from check_shadows(recipe.library, modules)
     yield from check_syntax(modules)
@@ -24,3 +25,4 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     yield from check_constructors(modules)
     yield from check_plain_lists(modules)
     yield from check_undefined_names(modules)
+    yield from check_calls(modules)

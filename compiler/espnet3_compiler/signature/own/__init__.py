@@ -1,0 +1,1 @@
+"""What is read of the modules of a recipe only."""
