@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.merge_findings import correction_of, merge_findings
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
 
 _CAUSE_FAMILIES = ("R1", "R3", "R6")
@@ -38,10 +39,6 @@ _WRONG_READS = (
 )
 """Codes of references that are wrong, of which one may be meant for what nothing reads."""
 
-_UNKNOWN_NAME_CODES = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
-"""Codes of names that are not declared, and the key under which they should be."""
-
-_MISSING_IN_LIST = r"the list of (models|configs) has no "
 _QUOTED_NAME = r'"(\w+)"'
 _QUOTED = r'"([^"]+)"'
 _OF_MODEL = r"\$\{models\.(\w+)\."
@@ -87,7 +84,7 @@ def without_consequences(
         recipe: The declarations of the manifest.
         resolved: The values of its configs.
     """
-    found = _with_given_paths(_merge_exchanged(merge_unknown_names(_merge_exclusions(findings))))
+    found = merge_findings(findings)
     tagged = {_source_line(f) for f in found if f.code == "R103"}
     unread = {span_key(f.primary.span) for f in found if f.code.startswith("R1")}
     causes = {span_key(f.primary.span) for f in found if f.code.startswith(_CAUSE_FAMILIES)}
@@ -103,7 +100,7 @@ def without_consequences(
     references = [f.primary.span for f in found if f.code.startswith("R3")]
     hidden = [re.findall(_QUOTED, f.message)[-1] for f in found if f.code == "R209"]
     renamed = [f.primary.span for f in found if f.code == "R601" and f.fix]
-    corrections = {_correction_of(f) for f in found if f.code in ("R502", "R601")} - {None}
+    corrections = {correction_of(f) for f in found if f.code in ("R502", "R601")} - {None}
 
     undeclared = {f.primary.span.text for f in found if f.code == "R205" and f.fix is None}
     meant = " ".join(text for f in found if f.code == "R432" for text in f.help)
@@ -232,110 +229,11 @@ def _reads_kind(finding: Diagnostic, other: Diagnostic, resolved: Resolved) -> b
     return config is not None and config.entry(kind) is not None
 
 
-def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Report a name that nothing has once, with every location that says it."""
-    same: dict[tuple[str, str], list[Diagnostic]] = {}
-    others: list[Diagnostic] = []
-    for finding in findings:
-        kind = _name_kind(finding)
-        if kind is None:
-            others.append(finding)
-        else:
-            same.setdefault((kind, finding.primary.span.text), []).append(finding)
-    return (*map(_with_locations, same.values()), *others)
-
-
-def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-    """Report two files that stand in each other's place once."""
-    merged: list[Diagnostic] = []
-    for finding in findings:
-        may_be = merged if finding.code == "R406" else ()
-        other = next((one for one in may_be if _are_exchanged(one, finding)), None)
-        if other is None:
-            merged.append(finding)
-        else:
-            both = other.joined_with(finding, "and this in its place")
-            merged[merged.index(other)] = both._replace(help=("exchange the two",))
-    return tuple(merged)
-
-
-def _merge_exclusions(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Report a key that excludes several others once."""
-    merged: list[Diagnostic] = []
-    for finding in findings:
-        keys = _excluded_keys(finding)
-        other = next((one for one in merged if keys & _excluded_keys(one)), None)
-        if other is None:
-            merged.append(finding)
-            continue
-        known = {label.span for label in (other.primary, *other.related)}
-        if keys <= known:  # another config inherits them, too
-            continue
-        (shared,), (more,) = keys & known, keys - known
-        advice = f"keep {shared.text}, or remove it and keep the others"
-        related = (*other.related, Label(more, "this, too"))
-        merged[merged.index(other)] = other._replace(related=related, help=(advice,))
-    return tuple(merged)
-
-
-def _excluded_keys(finding: Diagnostic) -> set[Span]:
-    """Return the two keys that exclude each other."""
-    known = finding.code == "R607" and ' has both "' in finding.message
-    return {label.span for label in (finding.primary, *finding.related[:1])} if known else set()
-
-
 def _has_key_among(finding: Diagnostic, keys: Iterable[Span], recipe: Recipe) -> bool:
     """Return whether one of the stages of a finding has one of some keys."""
     names = re.findall(_QUOTED, finding.message)
     nodes = [stage.node.span for stage in recipe.stages if str(stage.name.value) in names]
     return any(key.lies_in(node) for key in keys for node in nodes)
-
-
-def _with_given_paths(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-    """Advise to declare the path that a call is given, where it declares that of another stage."""
-    given = {
-        span_key(f.primary.span): f.message.rpartition(", but ")[2]
-        for f in findings
-        if f.code == "R513" and ", but " in f.message
-    }
-    return tuple(
-        f._replace(help=(f"write {given[place]}, which the call is given",))
-        if f.code == "R413" and (place := span_key(f.primary.span)) in given
-        else f
-        for f in findings
-    )
-
-
-def _are_exchanged(first: Diagnostic, second: Diagnostic) -> bool:
-    if first.code != "R406" or second.code != "R406":
-        return False
-    one, other = _correction_of(first), _correction_of(second)
-    return one is not None and other is not None and one == other[::-1]
-
-
-def _name_kind(finding: Diagnostic) -> str | None:
-    """Return the key under which an unknown name should be declared; for others the message."""
-    if finding.code == "R301" and "the row of the matrix has no" in finding.message:
-        return finding.message
-    if finding.code == "R301":
-        listed = re.search(_MISSING_IN_LIST, finding.message)
-        return listed[1] if listed else None
-    package = finding.code == "R501" and finding.message.startswith("there is no package")
-    if package or finding.code in ("R439", "R502"):
-        return finding.message
-    return _UNKNOWN_NAME_CODES.get(finding.code)
-
-
-def _with_locations(same: list[Diagnostic]) -> Diagnostic:
-    """Return the first of several findings, with the locations of the others, each once."""
-    first, *others = same
-    seen = {span_key(label.span) for label in (first.primary, *first.related)}
-    fresh = []
-    for other in others:
-        if (key := span_key(other.primary.span)) not in seen:  # a base of configs is read again
-            seen.add(key)
-            fresh.append(other)
-    return first.joined_with_all(fresh, "named here too")
 
 
 def _source_line(finding: Diagnostic) -> tuple[Source, int]:
@@ -383,14 +281,6 @@ def _follows_key(span: Span, key: Span) -> bool:
     return between.split() == [":"]
 
 
-def _correction_of(finding: Diagnostic) -> tuple[str, str] | None:
-    """Return the written and the suggested text."""
-    if finding.fix is None or len(finding.fix.edits) != 1:
-        return None
-    edit = finding.fix.edits[0]
-    return edit.span.text, edit.text
-
-
 def _is_reference_consequence(
     finding: Diagnostic,
     corrections: set[tuple[str, str] | None],
@@ -398,7 +288,7 @@ def _is_reference_consequence(
     resolved: Resolved,
 ) -> bool:
     """Return whether a reference is right and the key that it names could not be read."""
-    correction = _correction_of(finding)
+    correction = correction_of(finding)
     if correction:
         return correction[::-1] in corrections
     if "${matrix." in finding.message:  # a row is read completely or not at all

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from espnet3_compiler.deduplicate import merge_unknown_names, without_consequences
+from espnet3_compiler.deduplicate import without_consequences
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.merge_findings import merge_unknown_names
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.result import CompileResult, sort_findings
 from tests.compiler.recipe_kit import minimal

@@ -137,7 +137,7 @@ def _replaces_shipped(method: _KindMethod) -> bool:
     found = class_of(library, method.recipe.system.class_path)
     order = resolution_order(library, found) if found else ()
     own = find_method(library, order, method.kind)
-    after = own.index if isinstance(own, ResolvedMethod) else len(order)
+    after = own.position if isinstance(own, ResolvedMethod) else len(order)
     base = find_method(library, order, method.kind, after)
     return isinstance(base, ResolvedMethod) and base.method.location.name.startswith(_RUNTIME)
 

@@ -1,0 +1,125 @@
+"""Join findings that tell one mistake at several places into one."""
+
+import re
+from collections.abc import Iterable
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.syntax.span_key import span_key
+
+_UNKNOWN_NAME_CODES = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
+"""Codes of names that are not declared, and the key under which they should be."""
+
+_MISSING_IN_LIST = r"the list of (models|configs) has no "
+
+
+def merge_findings(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return findings, each mistake once, with every place that shows it."""
+    return _with_given_paths(_merge_exchanged(merge_unknown_names(_merge_exclusions(findings))))
+
+
+def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Report a name that nothing has once, with every location that says it."""
+    same: dict[tuple[str, str], list[Diagnostic]] = {}
+    others: list[Diagnostic] = []
+    for finding in findings:
+        kind = _name_kind(finding)
+        if kind is None:
+            others.append(finding)
+        else:
+            same.setdefault((kind, finding.primary.span.text), []).append(finding)
+    return (*map(_with_locations, same.values()), *others)
+
+
+def _name_kind(finding: Diagnostic) -> str | None:
+    """Return the key under which an unknown name should be declared; for others the message."""
+    if finding.code == "R301" and "the row of the matrix has no" in finding.message:
+        return finding.message
+    if finding.code == "R301":
+        listed = re.search(_MISSING_IN_LIST, finding.message)
+        return listed[1] if listed else None
+    package = finding.code == "R501" and finding.message.startswith("there is no package")
+    if package or finding.code in ("R439", "R502"):
+        return finding.message
+    return _UNKNOWN_NAME_CODES.get(finding.code)
+
+
+def _with_locations(same: list[Diagnostic]) -> Diagnostic:
+    """Return the first of several findings, with the locations of the others, each once."""
+    first, *others = same
+    seen = {span_key(label.span) for label in (first.primary, *first.related)}
+    fresh = []
+    for other in others:
+        if (key := span_key(other.primary.span)) not in seen:  # a base of configs is read again
+            seen.add(key)
+            fresh.append(other)
+    return first.joined_with_all(fresh, "named here too")
+
+
+def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Report two files that stand in each other's place once."""
+    merged: list[Diagnostic] = []
+    for finding in findings:
+        may_be = merged if finding.code == "R406" else ()
+        other = next((one for one in may_be if _are_exchanged(one, finding)), None)
+        if other is None:
+            merged.append(finding)
+        else:
+            both = other.joined_with(finding, "and this in its place")
+            merged[merged.index(other)] = both._replace(help=("exchange the two",))
+    return tuple(merged)
+
+
+def _are_exchanged(first: Diagnostic, second: Diagnostic) -> bool:
+    if first.code != "R406" or second.code != "R406":
+        return False
+    one, other = correction_of(first), correction_of(second)
+    return one is not None and other is not None and one == other[::-1]
+
+
+def _merge_exclusions(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Report a key that excludes several others once."""
+    merged: list[Diagnostic] = []
+    for finding in findings:
+        keys = _excluded_keys(finding)
+        other = next((one for one in merged if keys & _excluded_keys(one)), None)
+        if other is None:
+            merged.append(finding)
+            continue
+        known = {label.span for label in (other.primary, *other.related)}
+        if keys <= known:  # another config inherits them, too
+            continue
+        (shared,), (more,) = keys & known, keys - known
+        advice = f"keep {shared.text}, or remove it and keep the others"
+        related = (*other.related, Label(more, "this, too"))
+        merged[merged.index(other)] = other._replace(related=related, help=(advice,))
+    return tuple(merged)
+
+
+def _excluded_keys(finding: Diagnostic) -> set[Span]:
+    """Return the two keys that exclude each other."""
+    known = finding.code == "R607" and ' has both "' in finding.message
+    return {label.span for label in (finding.primary, *finding.related[:1])} if known else set()
+
+
+def _with_given_paths(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Advise to declare the path that a call is given, where it declares that of another stage."""
+    given = {
+        span_key(f.primary.span): f.message.rpartition(", but ")[2]
+        for f in findings
+        if f.code == "R513" and ", but " in f.message
+    }
+    return tuple(
+        f._replace(help=(f"write {given[place]}, which the call is given",))
+        if f.code == "R413" and (place := span_key(f.primary.span)) in given
+        else f
+        for f in findings
+    )
+
+
+def correction_of(finding: Diagnostic) -> tuple[str, str] | None:
+    """Return the written and the suggested text."""
+    if finding.fix is None or len(finding.fix.edits) != 1:
+        return None
+    edit = finding.fix.edits[0]
+    return edit.span.text, edit.text
