@@ -86,7 +86,7 @@ from espnet3_compiler.checks.stages import (
     unwritten_paths,
     vocabularies,
 )
-from espnet3_compiler.checks.targets import check, partial_objects, trainer_objects
+from espnet3_compiler.checks.targets import check, partial_objects
 from espnet3_compiler.checks.training import (
     batches,
     callbacks,
@@ -152,7 +152,6 @@ ALL: tuple[Check, ...] = (
     trial_runs.check,
     never_due.check,
     trainer.check,
-    trainer_objects.check,
     callbacks.check,
     other_lightning.check,
     lightning_settings.check,

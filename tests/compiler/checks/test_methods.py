@@ -152,7 +152,7 @@ def test_preprocessors_that_are_functions(found, arguments, given, codes):
         ("def train(self, context): return super().train(context)", []),
         ("def train(self, *args): return super().train(*args)", []),
         ("def train(self): return super().train()", ["R429"]),
-        ("def measure(self): return super().measure()", []),
+        ("def measure(self): return super().measure()", ["R503"]),
         ("def __init__(self, **values): super().__init__(**values)", []),
         ("def __init__(self): super().__init__(configs={})", ["R429"]),
     ],
@@ -175,7 +175,7 @@ def test_stages_of_a_system(check, method, codes):
         ("on_train_epoch_end(self, trainer)", ["R429"]),
         ("on_train_batch_end(self, trainer, pl_module, outputs, batch)", ["R429"]),
         ("on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx)", []),
-        ("on_some_day(self, trainer, pl_module, outputs)", []),
+        ("on_some_day(self, trainer, pl_module, outputs)", ["R441"]),
     ],
 )
 def test_hooks_of_callbacks(found, hook, codes):
@@ -201,7 +201,7 @@ def test_models_without_forward(found, body, finding):
     assert [one for one in found(model=model) if one[0] != "R516"] == finding
 
 
-LOGGED = 'self.log("valid/loss", 1)'
+LOGGED = 'return self.log("valid/loss", 1)'
 
 
 @pytest.mark.parametrize(
@@ -230,12 +230,13 @@ def test_a_model_that_is_not_trained_needs_no_forward(found):
 @pytest.mark.parametrize(
     ("arguments", "codes"),
     [
-        ("speech, speech_lengths, text, text_lengths, label", []),
+        ("speech, speech_lengths, text, text_lengths, label, count", []),
+        ("speech, speech_lengths, text, text_lengths, label", ["R431"]),
         ("speech, more=None, **others", []),
-        ("*, speech, label", []),
+        ("*, speech, label, count", []),
         ("speech, label_lengths", ["R431"]),
         ("speech, count, count_lengths", ["R431"]),
-        ("speech, count_lengths=None", []),
+        ("speech, label, count, count_lengths=None", []),
         ("feats", ["R431"]),
         ("feats_lengths, speech", ["R431"]),
     ],

@@ -70,10 +70,16 @@ def _check_class(data: DatasetEntry, name: str) -> Iterator[Diagnostic]:
         yield incomplete_class(data.library, found, missing, others, related)
 
 
-def known_class(library: Library, path: str) -> ClassFound | None:
-    """Return a class of the recipe of which all methods are seen; None where there may be more."""
+def known_class(library: Library, path: str, *, foreign: bool = False) -> ClassFound | None:
+    """Return a class of the recipe of which all methods are seen; None where there may be more.
+
+    Args:
+        library: Reads modules.
+        path: The dotted path of the class.
+        foreign: Whether it may be one of a package, too.
+    """
     found = class_of(library, path)
-    if found is None or not found.location.local or found.summary.metaclass:
+    if found is None or not (found.location.local or foreign) or found.summary.metaclass:
         return None
     order = resolve_name.resolution_order(library, found)
     if not all(isinstance(one, ClassFound) and not _may_have_more(one) for one in order):

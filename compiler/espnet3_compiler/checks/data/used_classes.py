@@ -1,7 +1,8 @@
 """Classes of the recipe that a training uses: its model, loaders, samplers and loggers.
 
 Passes: ``class Net(torch.nn.Module)``; a loader with ``__iter__``, own or inherited.
-Fails: ``class Net`` with ``forward`` and without a base; a ``sampler`` without ``__len__``.
+Fails: ``class Net`` with ``forward`` and without a base; a ``sampler`` without ``__len__``;
+``torch.utils.tensorboard.SummaryWriter`` as a logger.
 """
 
 from collections.abc import Iterator
@@ -22,14 +23,22 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Path, Scalar
 from espnet3_schemas import TARGET
 
+_LOGGER = ("trainer", "logger")
 _METHODS = {
     ("dataloader", "train", "loader"): "__iter__",
     ("dataloader", "valid", "loader"): "__iter__",
     ("dataloader", "train", "sampler"): "__len__",
     ("dataloader", "valid", "sampler"): "__len__",
-    ("trainer", "logger"): "log_metrics",
+    _LOGGER: "log_metrics",
 }
 """By the key of an object in a training config: a method that it must have."""
+
+_LOGGERS = {
+    "tensorboard": "lightning.pytorch.loggers.TensorBoardLogger",
+    "wandb": "lightning.pytorch.loggers.WandbLogger",
+    "mlflow": "lightning.pytorch.loggers.MLFlowLogger",
+}
+"""Lightning's loggers, by a word in the path of what people write to by hand."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -58,10 +67,17 @@ def _method_at(keys: Path) -> str | None:
 
 
 def _check_method(library: Library, path: Scalar, method: str | None) -> Iterator[Diagnostic]:
-    found = known_class(library, str(path.value)) if method else None
-    if found and method and missing_methods(library, found, (method,)):
-        message = f"{path.value} lacks {method}"
+    foreign = method == _METHODS[_LOGGER]
+    found = known_class(library, str(path.value), foreign=foreign) if method else None
+    if found is None or method is None or not missing_methods(library, found, (method,)):
+        return
+    message = f"{path.value} lacks {method}"
+    if found.location.local:
         yield _incomplete(library, found, path, message, f"write def {method} in the class")
+    else:
+        names = [name for word, name in _LOGGERS.items() if word in str(path.value).lower()]
+        advice = f"write {names[0]}" if names else "name a logger of lightning.pytorch.loggers"
+        yield value_finding("R425", message, path, "no logger", advice=(advice,))
 
 
 def _check_model(library: Library, target: TargetNode, path: Scalar) -> Iterator[Diagnostic]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import class_of
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.targets.trainer_objects import targets_of
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
@@ -21,7 +20,8 @@ from espnet3_compiler.signature.locate import find_top
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import is_fixable
 from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Mapping, Scalar
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
+from espnet3_schemas import TARGET
 
 _OTHER, _OWN = "pytorch_lightning", "lightning.pytorch"
 _REFUSED = ("strategy", "accelerator", "plugins")
@@ -43,9 +43,17 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             continue
         for key in (*_REFUSED, *_TAKEN):
             code = "R438" if key in _REFUSED else "R440"
-            for target in targets_of(trainer.get(key)):
+            for target in _targets_of(trainer.get(key)):
                 found += _check_target(code, target, recipe.library)
     yield from first_per_location(found)
+
+
+def _targets_of(node: Node | None) -> Iterator[Scalar]:
+    """Yield the ``_target_`` of an object, or of each of a list."""
+    for item in node.items if isinstance(node, Sequence) else (node,):
+        target = item.get(TARGET) if isinstance(item, Mapping) else None
+        if isinstance(target, Scalar) and isinstance(target.value, str):
+            yield target
 
 
 def _check_target(code: str, target: Scalar, library: Library) -> Iterator[Diagnostic]:
