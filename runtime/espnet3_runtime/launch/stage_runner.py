@@ -124,7 +124,7 @@ class StageRunner:
             composed_model=model,
             late=build.late,
             arguments=fill(to_plain(arguments), where=arguments.where),
-            outputs={n: build.recipe_dir / o.path for n, o in stage.outputs.items()},
+            outputs=self._output_paths(stage),
             recipe=build.recipe,
             exp_tag=build.exp_tag,
             recipe_dir=build.recipe_dir,
@@ -152,6 +152,19 @@ class StageRunner:
         number = value if isinstance(value, int | float) else math.nan
         kept = -math.inf < number < math.inf and not isinstance(value, bool)
         self.results[name] = value if kept else str(value)
+
+    def _output_paths(self, stage: Stage) -> dict[str, Path]:
+        """Return where a stage writes its outputs.
+
+        The lock lists none for a method of the recipe's own System, which may make others. It may
+        call the method that it replaces, too, and that writes those of the kind.
+        """
+        build, directory = self.build, self.build.directory_of(stage)
+        if stage.outputs or stage.call:
+            return {name: build.recipe_dir / one.path for name, one in stage.outputs.items()}
+        paths = {name: one["path"] for name, one in stage.facts.get("outputs", {}).items()}
+        data = build.recipe_dir / build.data_dir
+        return {n: data if path == "${data_dir}" else directory / path for n, path in paths.items()}
 
     def _upstream_outputs(self, stage: Stage) -> tuple[dict[str, Path], dict[str, str]]:
         paths, hashes = {}, {}
