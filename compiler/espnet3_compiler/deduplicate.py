@@ -112,10 +112,10 @@ def without_consequences(
     twice = {name for f in found if f.code == "R201" for name in re.findall(_QUOTED, f.message)}
     unmade = [f.primary.span for f in found if f.code == "R404"]
     phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
-    unfit = [f for f in found if f.code == "R429"]
+    unfit = [f.primary.span for f in found if f.code == "R429"]
+    supers = {(span.source, span.text.replace("def ", "super().")) for span in unfit}
     misread = any(f.code.startswith(_WRONG_READS) for f in found)
     unknown_fields = {f.primary.span.text for f in found if f.code == "R422"}
-
     unknown = {pair for f in found if f.code == "R502" for pair in _unknown_arguments(f)}
 
     def is_consequence(f: Diagnostic) -> bool:
@@ -162,7 +162,7 @@ def without_consequences(
             or (code == "R812" and not twice.isdisjoint(re.findall(_QUOTED, f.message)))
             or (code == "R432" and _has_key_among(f, wrong_stage_keys, recipe))
             or (code == "R522" and any(_is_unknown_argument(f, *pair) for pair in unknown))
-            or (code in ("R502", "R503") and any(_calls_same_method(f, other) for other in unfit))
+            or (code in ("R502", "R503") and (span.source, span.text) in supers)
             or (code == "R601" and not f.fix and any(_is_of_type(f, other) for other in found))
         )
 
@@ -187,13 +187,6 @@ def _is_unknown_argument(finding: Diagnostic, name: str, file: str) -> bool:
     """Return whether a name that nothing defines is an argument that its class does not have."""
     defined_there = finding.primary.span.source.name.endswith(file)
     return re.findall(_QUOTED, finding.message)[0] == name and defined_there
-
-
-def _calls_same_method(finding: Diagnostic, other: Diagnostic) -> bool:
-    """Return whether a call in the code is of a method whose own version there cannot be called."""
-    method = other.message.partition(" ")[0].rpartition(".")[2]
-    callee = finding.message.partition(" ")[0].rpartition(".")[2]
-    return callee == method and finding.primary.span.source is other.primary.span.source
 
 
 def _is_of_type(finding: Diagnostic, other: Diagnostic) -> bool:

@@ -138,6 +138,20 @@ class Library:
     _beside: dict[Path, "Library"] = field(default_factory=dict, repr=False)
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
+    def remember(self, key: Any, circle: T, make: Callable[[], T]) -> T:
+        """Return a result that is made once.
+
+        Args:
+            key: The key in ``memo``.
+            circle: The result as long as it is made.
+            make: Makes it.
+        """
+        if key not in self.memo:
+            self.memo[key] = circle
+            self.memo[key] = make()
+        result: T = self.memo[key]
+        return result
+
     def beside(self, recipe: Path) -> "Library":
         """Return the library of another recipe, or this one for its own directory."""
         if recipe == self.path.folder:

@@ -52,13 +52,11 @@ from espnet3_compiler.signature.split_source import Piece
 def find_definition(library: Library, path: str) -> LookupResult:
     """Return the definition that an absolute dotted path leads to."""
     key = ("find", path)
-    if key not in library.memo:
-        parts = path.split(".")
-        top = library.find_module(parts[0])
-        missing = Missing("", parts[0], 0, ())
-        library.memo[key] = _walk_modules(library, top, parts, 1) if top else missing
-    result: LookupResult = library.memo[key]
-    return result
+    parts = path.split(".")
+    top = library.find_module(parts[0])
+    missing: LookupResult = Missing("", parts[0], 0, ())
+    walk = partial(_walk_modules, library, top, parts, 1) if top else lambda: missing
+    return library.remember(key, missing, walk)
 
 
 def find_in(library: Library, location: ModuleLocation, name: str, depth: int = 0) -> LookupResult:
@@ -150,13 +148,10 @@ def _find_on_object(library: Library, found: CallFound, name: str) -> LookupResu
 
 def _made_by(library: Library, found: CallFound) -> LookupResult:
     """Return what is called; nothing for ``name = name.method()``, which goes in a circle."""
-    key = ("made by", found.location.name, found.binding)
-    if key not in library.memo:
-        library.memo[key] = NotAnalyzable("it is made of itself")
-        if found.binding.value:
-            library.memo[key] = find_in(library, found.location, found.binding.value)
-    result: LookupResult = library.memo[key]
-    return result
+    nothing: LookupResult = NotAnalyzable("it is made of itself")
+    key, name = ("made by", found.location.name, found.binding), found.binding.value
+    make = partial(find_in, library, found.location, name)
+    return library.remember(key, nothing, make) if name else nothing
 
 
 def _module_member(
@@ -164,14 +159,10 @@ def _module_member(
 ) -> LookupResult:
     """Return the definition of one name in a module: a binding, a starred name or a submodule."""
     key = ("member", location.name, name)
-    if key not in library.memo:
-        circle = NotAnalyzable(f"the imports of {location.name} go in a circle")
-        if depth > MAX_DEPTH:
-            return circle
-        library.memo[key] = circle
-        library.memo[key] = _find_member(library, location, name, depth)
-    result: LookupResult = library.memo[key]
-    return result
+    circle: LookupResult = NotAnalyzable(f"the imports of {location.name} go in a circle")
+    if depth > MAX_DEPTH and key not in library.memo:
+        return circle
+    return library.remember(key, circle, partial(_find_member, library, location, name, depth))
 
 
 def _find_member(library: Library, location: ModuleLocation, name: str, depth: int) -> LookupResult:
@@ -349,11 +340,8 @@ def _resolve_import(
 def resolution_order(library: Library, found: ClassFound) -> tuple[MroClass, ...]:
     """Return the classes in which attributes are looked up, in order (C3, as Python does)."""
     key = ("order", found.location.name, found.name)
-    if key not in library.memo:
-        library.memo[key] = (found, NotAnalyzable(f"{found.name} inherits from itself"))
-        library.memo[key] = _linearize(library, found)
-    order: tuple[MroClass, ...] = library.memo[key]
-    return order
+    circle: tuple[MroClass, ...] = (found, NotAnalyzable(f"{found.name} inherits from itself"))
+    return library.remember(key, circle, partial(_linearize, library, found))
 
 
 def _find_attribute(library: Library, found: ClassFound, name: str) -> LookupResult:

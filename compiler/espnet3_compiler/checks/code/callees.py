@@ -1,6 +1,7 @@
 """Find what a call in the recipe's code calls, where that is certain."""
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,8 +20,8 @@ from espnet3_compiler.signature.read import read_given_method, signature_of
 from espnet3_compiler.signature.resolve_name import find_in, resolution_order
 from espnet3_compiler.signature.result import Signature, SignatureResult
 
-_GENERATED_STUBS = ("torch._C._VariableFunctions", "torch._C._nn")
-"""Modules whose stubs are written from the signatures of what is compiled."""
+_COMPILED = ("torch", "numpy")
+"""Packages whose own functions are compiled: reading all their stubs takes longer than a check."""
 
 
 class Callee(NamedTuple):
@@ -29,13 +30,11 @@ class Callee(NamedTuple):
     Attributes:
         signature: What it takes.
         own: Whether it is of the recipe, or what a class of the recipe derives from.
-        compiled: Whether only a stub says what it takes.
         method: The class of the recipe whose method it is, and how that is found.
     """
 
     signature: Signature
     own: bool
-    compiled: bool
     method: tuple[ClassFound, ResolvedMethod] | None = None
 
 
@@ -51,12 +50,14 @@ def callee_of(module: RecipeModule, call: CodeCall) -> Callee | None:
     library = module.library
     if not call.keywords and not _leads_to_recipe(module, call):
         return None
+    name = full_name(library, module.location, call.callee)
+    if name.rpartition(".")[0] in _COMPILED or name.partition(".")[0] in sys.stdlib_module_names:
+        return None
     found = find_in(library, module.location, call.callee)
     if not isinstance(found, ClassFound | FunctionFound | CallFound):
         return None
     if isinstance(found, FunctionFound) and found.bound:
         return None
-    name = full_name(library, module.location, call.callee)
     key = ("signature", name)
     if key not in library.memo:
         library.memo[key] = signature_of(library, found, name)
@@ -67,12 +68,10 @@ def callee_of(module: RecipeModule, call: CodeCall) -> Callee | None:
 def _judged(
     signature: SignatureResult, own: bool, method: tuple[ClassFound, ResolvedMethod] | None = None
 ) -> Callee | None:
-    """Return a callee whose signature is known; written by hand are the stubs of most packages."""
-    if not isinstance(signature, Signature):
+    """Return a callee whose signature is known; stubs of what is compiled are not always right."""
+    if not isinstance(signature, Signature) or signature.origin.file.endswith(".pyi"):
         return None
-    compiled = signature.origin.file.endswith(".pyi")
-    exact = not compiled or signature.origin.module in _GENERATED_STUBS
-    return Callee(signature, own and not compiled, compiled, method) if exact else None
+    return Callee(signature, own, method)
 
 
 def _leads_to_recipe(module: RecipeModule, call: CodeCall) -> bool:

@@ -5,7 +5,8 @@ call below ``except TypeError``, or in a function that asks for the version of a
 Fails: ``F.cross_entropy(scores, label, smoothing=0.1)``; ``super().__init__()`` where the base
 needs two arguments; ``Encoder(80)`` of a recipe whose ``Encoder`` takes a second one.
 
-Of libraries only calls with arguments by name are judged: reading others takes too long.
+Of libraries only calls with arguments by name are judged, and none of what is compiled
+(``torch.sum``) or comes with Python: reading others takes too long.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,8 +22,6 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
 _MAX_LENGTH = 60
-_OF_NUMPY = frozenset(("axis", "keepdims", "x", "x1", "x2", "a", "a_min", "a_max"))
-"""Names that compiled functions of PyTorch take for their own, and their stubs do not list."""
 
 
 class _Problem(NamedTuple):
@@ -53,20 +52,16 @@ def check_calls(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
 def _problems(call: CodeCall, callee: Callee) -> Iterator[_Problem]:
     signature = callee.signature
     room = signature.positional
-    if call.positional > len(room) and not (signature.more_positional or callee.compiled):
+    if call.positional > len(room) and not signature.more_positional:
         yield _too_many(call, len(room))
     taken = {item.name for item in room[: call.positional]}
-    unknown = [] if signature.more_keywords else _unknown_names(call, callee)
+    unknown = [item for item in call.keywords if signature.find(item.text) is None]
+    unknown = [] if signature.more_keywords else unknown
     for word in call.keywords:
         if callee.own and word.text in taken and word not in unknown:
             message = f'gets "{word.text}" by position and by name'
             yield _Problem("R506", message, word, "given again here")
     yield from _wrong_names(call, callee, taken, unknown)
-
-
-def _unknown_names(call: CodeCall, callee: Callee) -> list[CodeWord]:
-    unknown = [item for item in call.keywords if callee.signature.find(item.text) is None]
-    return [item for item in unknown if not (callee.compiled and item.text in _OF_NUMPY)]
 
 
 def _too_many(call: CodeCall, limit: int) -> _Problem:
