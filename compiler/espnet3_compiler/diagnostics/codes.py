@@ -115,7 +115,7 @@ CODES: tuple[Code, ...] = (
     Code("R513", "unmade-output", "warning", "A call is not given the path of its output."),
     Code("R515", "hidden-weights", "warning", "A plain list keeps modules from being trained."),
     Code("R516", "no-super-init", "error", "A module of PyTorch is not initialized."),
-    Code("R517", "unknown-attribute", "error", "A runner reads what its model does not have."),
+    Code("R517", "unknown-attribute", "error", "Code reads what a model or a context lacks."),
     Code("R518", "unset-attribute", "warning", "A class reads an attribute that nothing sets."),
     Code("R519", "wrong-unpacking", "error", "A result is unpacked into too many or few names."),
     Code("R520", "unchecked-target", "warning", "A target could not be read (--strict only)."),

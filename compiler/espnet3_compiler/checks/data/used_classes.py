@@ -1,8 +1,8 @@
-"""Classes of the recipe that a training uses: its model, loaders, samplers and loggers.
+"""Classes of the recipe that stages use: models, loaders, loggers, and what is called.
 
 Passes: ``class Net(torch.nn.Module)``; a loader with ``__iter__``, own or inherited.
 Fails: ``class Net`` with ``forward`` and without a base; a ``sampler`` without ``__len__``;
-``torch.utils.tensorboard.SummaryWriter`` as a logger.
+``torch.utils.tensorboard.SummaryWriter`` as a logger; a metric with ``update`` and ``compute``.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets, flag
 from espnet3_compiler.checks.targets.recipe_classes import suited_modules
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stages_of_kind
 from espnet3_compiler.signature import definitions
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
@@ -24,14 +24,19 @@ from espnet3_compiler.syntax.tree import Path, Scalar
 from espnet3_schemas import TARGET
 
 _LOGGER = ("trainer", "logger")
+_CALL = "__call__"
 _METHODS = {
     ("dataloader", "train", "loader"): "__iter__",
     ("dataloader", "valid", "loader"): "__iter__",
     ("dataloader", "train", "sampler"): "__len__",
     ("dataloader", "valid", "sampler"): "__len__",
     _LOGGER: "log_metrics",
+    ("metrics", "metric"): _CALL,
+    ("dataset", "transform"): _CALL,
+    ("dataset", "preprocessor"): _CALL,
+    ("dataloader", "collate_fn"): _CALL,
 }
-"""By the key of an object in a training config: a method that it must have."""
+"""By the key of an object in a config: a method that it must have."""
 
 _LOGGERS = {
     "tensorboard": "lightning.pytorch.loggers.TensorBoardLogger",
@@ -42,7 +47,13 @@ _LOGGERS = {
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R425 for classes that lack a method or a base by which training uses them."""
+    """Yield R425 for classes that lack a method or a base by which stages use them."""
+    read = {
+        binding.config
+        for stage in recipe.stages
+        if not is_custom_kind(stage, recipe)
+        for binding in stage.configs
+    }
     stages = list(stages_of_kind("train", recipe))
     models = {str(one.model.value) for one in stages if one.model and reads_model(one, resolved)}
     configs = {binding.config for one in stages for binding in one.configs}
@@ -57,7 +68,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             root == "configs" and name in configs and keys == ["model"]
         ):
             found += _check_model(recipe.library, target, path)
-        elif root == "configs" and name in configs:
+        elif root == "configs" and name in read:
             found += _check_method(recipe.library, path, _method_at(tuple(keys)))
     yield from first_per_location(found)
 

@@ -3,8 +3,8 @@
 Passes: ``def measure(self, context)`` of a System; ``def __call__(self, sample)`` of a transform,
 ``def __call__(self, utt_id, sample)`` of a preprocessor; ``def louder(sample, gain)`` with
 ``{_target_: src.augment.louder, gain: 2.0, _partial_: true}``.
-Fails: ``def measure(self)``; ``def __call__(self, items, pad)`` of a collate function; a
-``transform`` whose ``forward`` takes the audio and its length.
+Fails: ``def measure(self)``; ``def __call__(self, items, pad)`` of a collate function; a writer
+``def save(path, value)``; a ``transform`` whose ``forward`` takes the audio and its length.
 
 A runner is called with fields by name, too: ``runners`` judges it.
 """
@@ -69,6 +69,10 @@ _OF_OBJECTS: dict[tuple[str, ...], RuntimeCall] = {
 }
 """Keys of objects that are called by position."""
 
+_WRITER = RuntimeCall("__call__", ("value", "path"))
+_PATHS = ("path", "file", "filename", "out", "out_path", "output_path")
+"""What nobody calls the value that is written."""
+
 _OF_DATASETS = (RuntimeCall("__len__"), RuntimeCall("__getitem__", ("index",)))
 _SAMPLES = ("sample", "example", "item", "row", "record")
 """What nobody calls the id of an utterance."""
@@ -99,8 +103,12 @@ def _check_objects(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for target in find_targets(recipe, resolved):
         path = target.node.get(TARGET)
         call = _OF_OBJECTS.get(config_keys(target.path))
-        if call and target.judged and target.path[1] in read and isinstance(path, Scalar):
+        if not isinstance(path, Scalar) or not target.judged or target.path[1] not in read:
+            continue
+        if call:
             yield from _check_object(recipe.library, target, path, call)
+        elif config_keys(target.path)[-1:] == ("writer",):
+            yield from _check_writer(recipe.library, path)
 
 
 def _check_object(
@@ -115,6 +123,17 @@ def _check_object(
     call = _with_id(call, read_method(library, name, call.method))._replace(method=method)
     if target.node.entry("_partial_") is None:
         yield from check_call(library, name, call, used)
+
+
+def _check_writer(library: Library, path: Scalar) -> Iterator[Diagnostic]:
+    """Report a writer of files whose first argument is called as its second is."""
+    body = function_body(library, str(path.value))
+    names = [one.arg for one in body.node.args.args[:2]] if body else []
+    if body and names[:1] and names[0] in _PATHS and names[-1] not in _PATHS:
+        call = _WRITER._replace(method=body.node.name)
+        message = f"{path.value} takes ({', '.join(names)}), and is called as {call}"
+        advice = f"write def {body.node.name}({', '.join(reversed(names))})"
+        yield uncallable(body, message, use_location(path), advice)
 
 
 def _check_partial(

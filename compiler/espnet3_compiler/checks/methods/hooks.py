@@ -33,8 +33,11 @@ _POSITIONAL = ("positional", "both")
 _PREFIX = "on_"
 """How the names of hooks begin, but for a few."""
 
-_VALIDATION = re.compile(r"_(?:valid|val|dev|eval)(?=_)")
-"""What else the phase ``validation`` is called."""
+_PHASES = {
+    **dict.fromkeys(("valid", "val", "validation", "dev", "eval"), "validation"),
+    **dict.fromkeys(("train", "training"), "training"),
+}
+"""What the phases of a training are called in the names of methods."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -57,8 +60,8 @@ def _check_class(
         base = _overridden(module.library, order, name) if own else None
         if own and base and (problem := _misfit(own, base[1])):
             yield _refused(module, found, own, base, problem)
-        elif own and name.startswith(_PREFIX) and not _may_be_called(name, order, modules):
-            yield _uncalled(module, found, own, order)
+        elif own and base is None and not _may_be_called(name, order, modules):
+            yield from _check_name(module, found, own, order)
 
 
 def _may_be_called(name: str, order: Sequence[MroClass], modules: Sequence[RecipeModule]) -> bool:
@@ -122,10 +125,10 @@ def _misfit(own: FunctionSummary, base: FunctionSummary) -> str:
     return ""
 
 
-def _uncalled(
+def _check_name(
     module: RecipeModule, found: ClassFound, own: FunctionSummary, order: Sequence[MroClass]
-) -> Diagnostic:
-    """Return the finding about a method that is named as a hook, and is none.
+) -> Iterator[Diagnostic]:
+    """Report a method that is named as a hook, or as one of another phase, and is none.
 
     Args:
         module: The module of the recipe.
@@ -134,17 +137,24 @@ def _uncalled(
         order: The class and its bases.
     """
     bases = [item for item in order[1:] if isinstance(item, ClassFound)]
-    hooks = [name for one in bases for name in one.summary.members if name.startswith(_PREFIX)]
-    meant = _VALIDATION.sub("_validation", own.name)
-    near = meant if meant in hooks else closest_match(own.name, hooks)
+    known = {name for one in bases for name in one.summary.members if not name.startswith("_")}
+    meant = next((name for name in sorted(known) if _words(name) == _words(own.name)), None)
+    if meant is None and not own.name.startswith(_PREFIX):
+        return
+    near = meant or closest_match(own.name, [name for name in known if name.startswith(_PREFIX)])
     base = next(item.name for item in order if isinstance(item, ClassFound) and _is_hearer(item))
-    return Diagnostic(
+    yield Diagnostic(
         "R441",
         f"{found.location.name}.{found.name}.{own.name} is no hook of {base}: nothing calls it",
         Label(module.file.span_of(own.line, f"def {own.name}"), "never called"),
         (Label(use_location(module.name), "imported for this"),),
         did_you_mean(near) or (f"the hooks of {base} are its methods that begin with {_PREFIX}",),
     )
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a method's name, each phase under one name."""
+    return [_PHASES.get(word, word) for word in name.split("_")]
 
 
 def _refused(

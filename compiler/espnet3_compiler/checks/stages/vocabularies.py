@@ -1,9 +1,10 @@
-"""The number of tokens that a model is built for, and that of the tokenizer it is trained with.
+"""The tokens that a model is built for and decoded with, against those it is trained with.
 
 Passes: ``vocab_size: ${configs.training.tokenizer.vocab_size}``; a larger number, as some
 pad to a multiple of eight; a model whose training reads no tokenizer of the recipe.
 Fails: ``vocab_size: 13`` beside ``tokenizer: {vocab_size: 30}``; the size of the tokenizer of
-another training.
+another training; ``infer`` with the tokens of one tokenizer, and the weights of a training that
+reads another one only.
 """
 
 from collections.abc import Iterator
@@ -13,12 +14,9 @@ from espnet3_compiler.checks.training.no_effect import whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import (
-    may_have_model,
-    outputs_read_by,
-)
+from espnet3_compiler.stage_graph.stage_inputs import OutputUse, may_have_model, outputs_read_by
 from espnet3_compiler.syntax.provenance import is_fixable, use_location
-from espnet3_compiler.syntax.span_key import SpanKey, span_key
+from espnet3_compiler.syntax.span_key import SpanKey, first_per_location, span_key
 from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
 
 _ARGUMENT = "vocab_size"
@@ -37,6 +35,44 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for given in _given_sizes(node):
             if _is_another(given, size, sizes):
                 yield _finding(str(model.name.value), given, config, size)
+    yield from first_per_location(_check_decoding(recipe, resolved))
+
+
+def _check_decoding(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report tokens of a tokenizer that the weights of a stage were not trained with."""
+    makers = {str(one.name.value) for one in stages_of_kind("train_tokenizer", recipe)}
+    trainings = {str(one.name.value): one for one in stages_of_kind("train", recipe)}
+    for stage in stages_of_kind("infer", recipe) if recipe.complete else ():
+        uses = outputs_read_by(stage, recipe, resolved)
+        starts = [trainings[use.stage] for use in uses if use.stage in trainings]
+        trained = {
+            use.stage
+            for start in starts
+            for use in outputs_read_by(start, recipe, resolved)
+            if use.stage in makers
+        }
+        read = [use for use in uses if use.stage in makers]
+        if trained and read and trained.isdisjoint(use.stage for use in read):
+            yield _other_tokens(read[0], starts[0], min(trained))
+
+
+def _other_tokens(use: OutputUse, start: StageDecl, tokenizer: str) -> Diagnostic:
+    """Return R434 for tokens that a model does not know.
+
+    Args:
+        use: Where they are read.
+        start: The stage that trained the model.
+        tokenizer: The stage that made its tokens.
+    """
+    return value_finding(
+        "R434",
+        f'the model of stage "{start.name.value}" is trained with the tokens of "{tokenizer}", and '
+        f'decoded with those of "{use.stage}"',
+        use.leaf.node,
+        "tokens of another tokenizer",
+        related=(Label(start.name.span, "trained here"),),
+        advice=(f"write ${{stages.{tokenizer}.{use.output}}}",),
+    )
 
 
 def _tokenizer_sizes(resolved: Resolved) -> set[SpanKey]:
