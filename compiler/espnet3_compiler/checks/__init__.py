@@ -17,19 +17,21 @@ from espnet3_compiler.checks.data import (
     streams,
     used_classes,
 )
+from espnet3_compiler.checks.lightning import (
+    hooks,
+    lightning_settings,
+    logged_values,
+    other_lightning,
+)
 from espnet3_compiler.checks.methods import (
     argument_units,
     attributes,
     calls,
     context_attributes,
     forward,
-    hooks,
-    lightning_settings,
-    logged_values,
     loss_values,
     measured_names,
     measured_values,
-    other_lightning,
     own_attributes,
     refused_values,
     runners,
@@ -55,6 +57,7 @@ from espnet3_compiler.checks.paths import (
     unexpanded,
     written_paths,
 )
+from espnet3_compiler.checks.publication import bundles, packed_demo, published_secrets
 from espnet3_compiler.checks.settings import (
     contract_kinds,
     demo,
@@ -73,9 +76,6 @@ from espnet3_compiler.checks.stages import (
     missing_artifacts,
     other_sizes,
     output_types,
-    packed_demo,
-    publication,
-    published_secrets,
     roles,
     same_scores,
     same_work,
@@ -132,7 +132,7 @@ ALL: tuple[Check, ...] = (
     unread_trainings.check,
     vocabularies.check,
     output_types.check,
-    publication.check,
+    bundles.check,
     packed_demo.check,
     published_secrets.check,
     test_sets.check,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.paths.globs import select_files
-from espnet3_compiler.checks.stages.publication import packed_targets, texts_of
+from espnet3_compiler.checks.publication.bundles import packed_targets, texts_of
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

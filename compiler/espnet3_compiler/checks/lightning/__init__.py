@@ -1,0 +1,1 @@
+"""Code written for Lightning: modules, callbacks, loggers and their settings."""

@@ -1,0 +1,1 @@
+"""What is published: bundles, demos, and secrets that must not be in them."""
