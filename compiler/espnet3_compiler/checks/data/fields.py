@@ -57,31 +57,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R422 for unknown fields, R424 for batches by lengths that nothing gives."""
     if not recipe.complete:
         return
-    yield from first_per_location(
-        [
-            *(
-                found
-                for stage in stages_of_kind("train", recipe)
-                for found in _check_training(stage, recipe, resolved)
-            ),
-            *(
-                found
-                for kind, block in TEXT_BLOCKS.items()
-                for stage in stages_of_kind(kind, recipe)
-                for found in _check_text_field(stage, block, recipe, resolved)
-            ),
-            *(
-                found
-                for stage in stages_of_kind("infer", recipe)
-                for found in _check_inference(stage, recipe, resolved)
-            ),
-            *(
-                found
-                for stage in stages_of_kind("measure", recipe)
-                for found in _check_columns(stage, recipe, resolved)
-            ),
-        ]
-    )
+    found: list[Diagnostic] = []
+    for kind, look in _LOOKS.items():
+        for stage in stages_of_kind(kind, recipe):
+            found += look(stage, recipe, resolved)
+    yield from first_per_location(found)
 
 
 def split_entries(recipe: Recipe, config: Mapping, split: str) -> list[DatasetEntry]:
@@ -168,17 +148,9 @@ def _unnamed_field(node: Mapping, lacking: LackingField, fields: Fields) -> Diag
     )
 
 
-def _check_text_field(
-    stage: StageDecl, name: str, recipe: Recipe, resolved: Resolved
-) -> Iterator[Diagnostic]:
-    """Report the fields whose texts a stage reads, where neither items nor columns have them.
-
-    Args:
-        stage: The stage.
-        name: The block of its training config that names the fields.
-        recipe: The recipe.
-        resolved: The values of its configs.
-    """
+def _check_text_field(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report the fields whose texts a stage reads, where neither items nor columns have them."""
+    name = TEXT_BLOCKS[str(stage_kind(stage))]
     config = certain_config(stage, "training", resolved)
     block = config.get(name) if config else None
     if config is None or not isinstance(block, Mapping):
@@ -400,3 +372,12 @@ def _unknown_column(node: Scalar, fields: Fields) -> Diagnostic:
         known,
         hints=(f"write one of {', '.join(known)}",),
     )
+
+
+_LOOKS = {
+    "train": _check_training,
+    **dict.fromkeys(TEXT_BLOCKS, _check_text_field),
+    "infer": _check_inference,
+    "measure": _check_columns,
+}
+"""What looks at the fields that a stage names, by its kind."""
