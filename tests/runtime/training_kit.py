@@ -168,7 +168,7 @@ def recipe_in(directory: Path, **files: str) -> Iterator[Path]:
         os.chdir(cwd)
         sys.path[:] = path
         for name in set(sys.modules) - before:
-            if name.partition(".")[0].partition("_of_")[0] in ("src", "dataset", "sets"):
+            if name.partition(".")[0].partition("_of_")[0] in ("src", "dataset", "sets", "shards"):
                 del sys.modules[name]
 
 

@@ -51,7 +51,7 @@ def test_a_stage_that_cannot_be_read_has_no_consequences(check, stage, found):
 def test_a_config_file_that_is_missing_has_no_consequences(check):
     text = HEAD + CONFIGS.split("  inf", maxsplit=1)[0] + "  inference: conf/inference.yaml\n"
     stages = "stages: [create_dataset, train, infer, measure]\n"
-    metric = "{metric: {_target_: src.model.Net, size: 1}, inputs: {a: text}}"
+    metric = "{metric: {_target_: builtins.len}, inputs: {a: text}}"
     metrics = f"  metrics: {{metrics: [{metric}]}}\n"
     assert check(text + metrics + stages) == [("R701", "conf/inference.yaml")]
 

@@ -230,7 +230,8 @@ def test_declared_fields():
         assert caught.value.message == f'the Dataset declares "a" as "{kind}", which is no kind'
         assert caught.value.where == "w"
         assert caught.value.hint == (
-            hint or "choose from: audio, category, image, number, segments, table, text, vector"
+            hint
+            or "choose from: audio, category, image, number, own, segments, table, text, vector"
         )
 
 
