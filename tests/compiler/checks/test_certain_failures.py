@@ -147,6 +147,62 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize(
+    ("forward", "codes"),
+    [
+        ("return self.head(speech)", ["R428"]),
+        ("scores = self.head(speech); return scores.softmax(-1), speech", ["R428"]),
+        ("return self.head(speech) if speech_lengths is None else speech.sum()", []),
+        ("return self.head(speech).mean()", []),
+        ("return self.one(speech)", []),
+    ],
+)
+def test_scores_in_the_place_of_a_loss(found, forward, codes):
+    model = f"""
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.head, self.one = nn.Linear(size, 3), nn.Linear(size, 1)
+    def forward(self, speech, speech_lengths=None): {forward}
+"""
+    assert [code for code, _ in found(model=model)] == codes
+
+
+@pytest.mark.parametrize(
+    ("result", "codes"),
+    [
+        ("speech - speech.mean(1)", ["R428"]),
+        ("speech, speech_lengths, 1", ["R428"]),
+        ("speech.log()[..., :4]", ["R428"]),
+        ("spectra", ["R428"]),
+        ("speech, speech_lengths // 4", []),
+        ("self.net(speech)", []),
+        ("self.log(speech)", []),
+        ("pair", []),
+        ("pair + (speech,)", []),
+    ],
+)
+def test_features_without_their_lengths(found, result, codes):
+    net = f"""
+class Net:
+    def __init__(self, size): ...
+    def forward(self, speech, speech_lengths):
+        spectra = speech.abs()
+        spectra = 2 * spectra
+        spectra += 1
+        pair = self.net(speech)
+        return {result}
+"""
+    text = (
+        "configs:\n  training:\n    dataset: {train: [{data_src_args: {split: t}}]}\n"
+        "    collect_stats: {features: {_target_: src.net.Net, size: 1}}\n"
+        "stages: [collect_stats, train]\n"
+    )
+    assert [code for code, _ in found(text, net=net)] == codes
+
+
+@pytest.mark.parametrize(
     ("call", "codes"),
     [
         ("def __call__(self, model, speech, **_): return [round(x, 2) for x in speech]", ["R428"]),

@@ -3,7 +3,8 @@
 Passes: ``self.blocks = nn.ModuleList([Block(8), Block(8)])``; ``layers = [nn.Linear(8, 8) …]`` that
 become ``nn.Sequential(*layers)``; functions and modules without weights in a list.
 Fails: ``self.blocks = [nn.Linear(8, 8) for _ in range(3)]``: the module does not know its weights,
-which are neither trained, nor saved, nor moved to a device.
+which are neither trained, nor saved, nor moved to a device; ``self.blocks = layers`` where that is
+such a list.
 
 A class that does more with the list than going through it may take care of the weights itself.
 """
@@ -23,6 +24,10 @@ from espnet3_compiler.signature.resolve_name import find_in
 from espnet3_compiler.syntax.provenance import use_location
 
 _LIKELY = re.compile(rb"\bself\.\w+(?::[^=\n]+)? = (?:\[|\(|\{|list\(|tuple\(|dict\()")
+_LOCAL = re.compile(rb"^ +(\w+)(?::[^=\n]+)? = (?:\[|list\()", re.MULTILINE)
+_KEPT = re.compile(rb"\bself\.\w+(?::[^=\n]+)? = (\w+)\b")
+"""Variables that are lists, and those that become attributes."""
+
 _CARES = re.compile(r"add_module|register_module|setattr|parameters\(|requires_grad|__dict__")
 """What a class does that may let it know the weights in a list, or not want them trained."""
 
@@ -44,9 +49,14 @@ _DEPTH = 4
 def check_plain_lists(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
     """Yield R515, once for each attribute."""
     for module in modules:
-        for found, piece in module.classes() if _LIKELY.search(module.file.content) else ():
+        for found, piece in module.classes() if _may_keep_lists(module.file.content) else ():
             if not _CARES.search(module.file.text.lines(piece.first, piece.last)):
                 yield from _check_class(module, found)
+
+
+def _may_keep_lists(text: bytes) -> bool:
+    named = not set(_LOCAL.findall(text)).isdisjoint(_KEPT.findall(text))
+    return named or _LIKELY.search(text) is not None
 
 
 def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic]:
@@ -61,7 +71,7 @@ def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic
                     | ast.AnnAssign(target=target, value=ast.expr() as value)
                 ) if _is_own(target):
                     assert isinstance(target, ast.Attribute)
-                    kept = _elements(value, target.attr, methods)
+                    kept = _elements(value, target.attr, methods) or _of_variable(value, node)
                     if any(
                         _has_weights(module.library, module.location, one, 0) for one in kept
                     ) and all(_goes_through(one, target.attr) for one, _ in methods):
@@ -109,6 +119,49 @@ def _appended(name: str, methods: list[tuple[FunctionNode, int]]) -> Iterator[as
                     args=[value],
                 ) if attr == name and _is_own(owner):
                     yield value
+
+
+def _of_variable(value: ast.expr, node: FunctionNode) -> list[ast.expr]:
+    """Return what a list is made of that a method makes in a variable and uses for nothing else.
+
+    Args:
+        value: What an attribute becomes.
+        node: The method.
+    """
+    if not isinstance(value, ast.Name):
+        return []
+    uses = [one for one in all_nodes(node) if isinstance(one, ast.Name) and one.id == value.id]
+    changes = [(target, items) for target, items in _list_changes(node) if target in uses]
+    items = [item for _, more in changes for item in more]
+    several = len(items) > 1 or len(changes) > 1
+    return items if several and {*uses} == {value, *(target for target, _ in changes)} else []
+
+
+def _list_changes(node: FunctionNode) -> Iterator[tuple[ast.expr, list[ast.expr]]]:
+    """Yield what a method sets to a list that is written out, or adds to, and the items."""
+    for part in all_nodes(node):
+        match part:
+            case (
+                ast.Assign(targets=[target], value=ast.expr() as value)
+                | ast.AnnAssign(target=target, value=ast.expr() as value)
+                | ast.AugAssign(target=target, op=ast.Add(), value=value)
+                | ast.Call(func=ast.Attribute(value=target, attr="extend"), args=[value])
+            ) if (items := _written_items(value)) is not None:
+                yield target, items
+            case ast.Call(func=ast.Attribute(value=target, attr="append"), args=[value]):
+                yield target, [value]
+
+
+def _written_items(value: ast.expr) -> list[ast.expr] | None:
+    """Return what stands in a list that is written out; None for anything else."""
+    match value:
+        case ast.Call(func=ast.Name(id="list"), args=args):
+            return _written_items(args[0]) if args else []
+        case ast.List(elts=items):
+            return items
+        case ast.ListComp(elt=item) | ast.GeneratorExp(elt=item):
+            return [item, item]  # there are several
+    return None
 
 
 def _has_weights(library: Library, location: ModuleLocation, value: ast.expr, depth: int) -> bool:
@@ -184,6 +237,7 @@ def _finding(
         value: What it becomes.
         shift: What the lines of the method lack to those of the file.
     """
+    given = value.id if isinstance(value, ast.Name) else "…"
     kind = "dictionary" if isinstance(value, ast.Dict | ast.DictComp) else "list"
     meant = "nn.ModuleDict" if kind == "dictionary" else "nn.ModuleList"
     line, word = target.lineno + shift, f"self.{target.attr}"
@@ -192,6 +246,6 @@ def _finding(
         f'the weights in "{word}" of {found.location.name}.{found.name} are not trained',
         Label(module.file.span_of(line, word), f"a plain {kind}"),
         (Label(use_location(module.name), "imported for this"),),
-        (f"write self.{target.attr} = {meant}(…)",),
+        (f"write self.{target.attr} = {meant}({given})",),
         (f"a plain {kind} hides its modules: their weights are not saved or moved, either",),
     )

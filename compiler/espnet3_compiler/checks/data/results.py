@@ -3,7 +3,8 @@
 Passes: ``def __call__(self, ref, hyp): return {…}``.
 Fails: a metric that ends with ``result = {…}``, or gives a list beside its numbers; ``def
 forward(self, x): self.net(x)``; a ``training_step`` that only logs its loss; items of a ``Dataset``
-that are tuples; a call that returns ``{"onnx": …}``, which its stage does not declare.
+that are tuples; ``features`` whose ``forward`` gives no lengths; a call that returns
+``{"onnx": …}``, which its stage does not declare.
 
 A function that only raises, or has no body, may be meant to be replaced: it is not judged.
 """
@@ -18,6 +19,7 @@ from espnet3_compiler.checks.data.bodies import (
     gives_nothing,
     method_body,
 )
+from espnet3_compiler.checks.data.single_tensors import is_single
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.checks.targets.nodes import (
     TargetNode,
@@ -43,15 +45,18 @@ _MAPPING = "a mapping from field to value"
 _OUTPUTS = "a mapping from output to path"
 _ITEMS = "a list with one mapping for each item"
 _NO_MAPPINGS = (ast.Tuple, ast.List, ast.Constant, ast.JoinedStr, ast.ListComp, ast.Set)
+_FEATURES = "features and their lengths"
 _NUMBERS = "a number, or a mapping from name to number"
 _WRONG_KINDS: dict[str, tuple[type[ast.expr], ...]] = {
     _MAPPING: _NO_MAPPINGS,
     _OUTPUTS: _NO_MAPPINGS,
     _ITEMS: (ast.Dict, ast.Constant, ast.JoinedStr, ast.DictComp),
     _NUMBERS: (ast.Tuple, ast.List, ast.JoinedStr),
+    _FEATURES: (ast.Dict, ast.Constant, ast.DictComp),
 }
 """What a result is used as, and expressions that are something else."""
 
+_PAIR = 2
 _LISTS = (ast.List, ast.ListComp, ast.Tuple, ast.Dict, ast.DictComp)
 
 _STEP, _OWN_STEPS = "training_step", "automatic_optimization"
@@ -80,8 +85,8 @@ _CALLED = {
     ("dataset", "transform"): ("__call__", _MAPPING),
     ("dataset", "preprocessor"): ("__call__", _MAPPING),
     ("dataloader", "collate_fn"): ("__call__", ""),
-    ("collect_stats", "features"): ("forward", ""),
-    ("cluster", "features"): ("forward", ""),
+    ("collect_stats", "features"): ("forward", _FEATURES),
+    ("cluster", "features"): ("forward", _FEATURES),
 }
 """Keys of objects that are called, with the method and what its result is used as."""
 
@@ -191,12 +196,12 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
             related,
             ("give each number a name of its own",),
         )
-    wrong = [item for item in given if _is_wrong(item.value, wanted)]
+    wrong = [item for item in given if _is_wrong(body.node, item.value, wanted)]
     texts = _annotated_texts(body.node) if wanted == _ITEMS else ""
     if given and (texts or len(wrong) == len(given)):
         yield Diagnostic(
             "R428",
-            f"{name} must return {wanted}, not {texts or _article(given[0].value)}",
+            f"{name} must return {wanted}, not {texts or _article(given[0].value, wanted)}",
             Label(body.span_of(given[0], "return"), "of another kind"),
             related,
             (f"return {wanted}",),
@@ -228,8 +233,13 @@ def _made_values(node: FunctionNode, name: ast.Name) -> list[ast.expr]:
     return values if len(values) == bound else []
 
 
-def _is_wrong(value: ast.expr | None, wanted: str) -> bool:
-    """Return whether an expression is plainly something else than is wanted."""
+def _is_wrong(node: FunctionNode, value: ast.expr | None, wanted: str) -> bool:
+    """Return whether what a function returns is plainly something else than is wanted."""
+    if wanted == _FEATURES and isinstance(value, ast.Tuple):
+        plain = not any(isinstance(one, ast.Starred) for one in value.elts)
+        return plain and len(value.elts) != _PAIR
+    if wanted == _FEATURES and value is not None and is_single(node, value):
+        return True
     if wanted == _ITEMS and isinstance(value, ast.ListComp):
         return _is_plain_value(value.elt)
     return isinstance(value, _WRONG_KINDS.get(wanted, ()))
@@ -254,10 +264,12 @@ def _is_plain_value(value: ast.expr) -> bool:
     return False
 
 
-def _article(value: ast.expr | None) -> str:
+def _article(value: ast.expr | None, wanted: str) -> str:
     if isinstance(value, ast.ListComp) and _is_plain_value(value.elt):
         return "a list of plain values"
-    return _ARTICLES[type(value)]
+    if isinstance(value, ast.Tuple) and wanted == _FEATURES:
+        return f"{len(value.elts)} values"
+    return _ARTICLES.get(type(value), "one tensor")
 
 
 def _method_used(path: Path) -> tuple[str, str]:

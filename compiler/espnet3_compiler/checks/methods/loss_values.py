@@ -22,6 +22,7 @@ from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.classes import method_nodes
 from espnet3_compiler.signature.flow import FunctionNode, all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
+from espnet3_compiler.stage_graph.lightning_models import lightning_model
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
@@ -35,7 +36,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     found: list[Diagnostic] = []
     models: dict[object, Scalar] = {}
     for stage in stages_of_kind("train", recipe):
-        if path := trained_model(stage, resolved):
+        bare = lightning_model(stage, recipe, resolved)[1] is None  # others have steps of their own
+        if bare and (path := trained_model(stage, resolved)):
             models.setdefault(path.value, path)
     for path in models.values():
         body = method_body(recipe.library, str(path.value), "forward")

@@ -3,7 +3,8 @@
 Passes: ``self.head(torch.relu(self.hidden(x)))`` where the sizes are ``nn.Linear(dim, hidden)`` and
 ``nn.Linear(hidden, classes)``; sizes that only running code knows.
 Fails: ``nn.Linear(dim, classes)`` there for ``dim: 16, hidden: 32``; ``nn.Linear(size, classes)``
-behind ``nn.LSTM(…, size, bidirectional=True)``; channels in an ``nn.Sequential``.
+behind ``nn.LSTM(…, size, bidirectional=True)``; channels in an ``nn.Sequential``; a
+``forward`` that is trained and returns ``self.head(x)``, more than one number.
 """
 
 from collections.abc import Iterator
@@ -12,18 +13,33 @@ from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.targets.nodes import TargetNode, distinct_targets, find_targets
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
 from espnet3_schemas import TARGET
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R524."""
+    """Yield R524, and R428 for a model that is trained."""
     found = distinct_targets(find_targets(recipe, resolved))
     targets = [one for one in found if one.judged and _is_own(recipe, one)]
     if targets:
-        from espnet3_compiler.checks.shapes.mismatches import layer_findings
+        yield from _findings(recipe, resolved, targets)
 
-        yield from layer_findings(recipe.library, targets, recipe_modules(recipe, resolved))
+
+def _findings(
+    recipe: Recipe, resolved: Resolved, targets: list[TargetNode]
+) -> Iterator[Diagnostic]:
+    from espnet3_compiler.checks.shapes.interpreter import start_run
+    from espnet3_compiler.checks.shapes.losses import loss_findings
+    from espnet3_compiler.checks.shapes.mismatches import layer_findings
+    from espnet3_compiler.checks.shapes.targets import changes_layers, follow_target
+
+    run = start_run(recipe.library)
+    for target in targets:
+        follow_target(run, target)
+    diagnostics = [*layer_findings(run), *loss_findings(run, recipe, resolved)]
+    if diagnostics and not changes_layers(run, recipe_modules(recipe, resolved)):
+        yield from first_per_location(diagnostics)
 
 
 def _is_own(recipe: Recipe, target: TargetNode) -> bool:

@@ -4,9 +4,11 @@ Passes: ``checkpoint: ${stages.train.best_checkpoint}``, ``init_from: train_easy
 Fails: ``checkpoint: ${stages.train.best_ckpt}``, ``init_from: create_dataset``.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 
+from espnet3_compiler.checks.data.bodies import default_values, method_body
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
@@ -16,10 +18,11 @@ from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_known_kind, stage_kind
 from espnet3_compiler.manifest.values import text_of
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.graph import INIT_OUTPUT
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
-from espnet3_compiler.syntax.tree import Path, walk_scalars
+from espnet3_compiler.syntax.tree import Mapping, Path, walk_scalars
 from espnet3_compiler.syntax.unknown_name import (
     did_you_mean,
     format_names,
@@ -171,18 +174,38 @@ def _key_span(span: Span, key: str) -> Span:
     return Span(span.source, span.start + found[-1].start(), span.start + found[-1].end())
 
 
-def _other_sizes(used: str, trained: str, resolved: Resolved) -> tuple[str, ...]:
-    """Return how two models of one class differ in their numbers."""
+def _other_sizes(used: str, trained: str, library: Library, resolved: Resolved) -> tuple[str, ...]:
+    """Return how two models of one class differ in their numbers.
+
+    Args:
+        used: The model of the stage.
+        trained: The one that its weights come from.
+        library: Reads the class.
+        resolved: The models.
+    """
     one, other = resolved.models.get(used), resolved.models.get(trained)
     if one is None or other is None or text_of(one.get(TARGET)) != text_of(other.get(TARGET)):
         return ()
-    leaves = {path: leaf.value for path, leaf in walk_scalars(other)}
+    mine, theirs = _values_of(one, library), _values_of(other, library)
     found = [
-        f"{'.'.join(map(str, path))}: {leaf.value} and {leaves[path]}"
-        for path, leaf in walk_scalars(one)
-        if isinstance(leaf.value, int | float) and leaves.get(path, leaf.value) != leaf.value
+        f"{'.'.join(map(str, path))}: {value} and {theirs[path]}"
+        for path, value in mine.items()
+        if theirs.get(path, value) != value
+        and any(isinstance(number, int | float) for number in (value, theirs[path]))
     ]
     return (f"the models differ in {format_names(found)}",) if found else ()
+
+
+def _values_of(model: Mapping, library: Library) -> dict[Path, object]:
+    """Return the values of a model's arguments, with the defaults of those that are left out."""
+    body = method_body(library, text_of(model.get(TARGET)), "__init__")
+    defaults = default_values(body) if body else ()
+    values: dict[Path, object] = {path: leaf.value for path, leaf in walk_scalars(model)}
+    return values | {
+        (name,): node.value
+        for name, node in defaults
+        if isinstance(node, ast.Constant) and model.entry(name) is None
+    }
 
 
 def _check_init_from(
@@ -229,5 +252,5 @@ def _check_init_from(
                 "give both stages the same model, or name another stage",
                 f"{name}:PART:PART takes a part of it, whose layers must have the same sizes",
             ),
-            notes=_other_sizes(str(used), str(trained), resolved),
+            notes=_other_sizes(str(used), str(trained), recipe.library, resolved),
         )

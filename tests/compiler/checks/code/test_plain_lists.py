@@ -45,6 +45,8 @@ def found(check, body):
         "self.blocks = {'a': Block(size), 'b': Block(size)}",
         "self.blocks = []\n        for _ in 'ab': self.blocks.append(Block(size))",
         "self.blocks = [Block(size), Block(size)]; print(len(self.blocks), self.blocks[0])",
+        "made = [nn.Tanh()]; made.append(Block(size)); self.blocks = made",
+        "made: list = []\n        for _ in 'ab': made += [Block(size)]\n        self.blocks = made",
     ],
 )
 def test_hidden_weights(check, body):
@@ -67,6 +69,10 @@ def test_hidden_weights(check, body):
         "self.blocks = [Block(size), Block(size)]; self.blocks[0].requires_grad_(False)",
         "self.blocks = [Block(size), Block(size)]; self.other = self.blocks",
         "blocks = [Block(size), Block(size)]; self.blocks = nn.Sequential(*blocks)",
+        "made = [Block(size), Block(size)]; self.blocks = made; self.all = nn.Sequential(*made)",
+        "made = []; made += [nn.Tanh(), nn.Tanh()]; self.blocks = made",
+        "made = [Block(size)]; self.blocks = made",
+        "made = [Block(size), Block(size)]; made = nn.ModuleList(made); self.blocks = made",
     ],
 )
 def test_lists_that_are_right(check, body):
