@@ -101,7 +101,18 @@ def _or_reference(schema: Schema, *, incomplete: bool) -> Schema:
     if "default" in relaxed and "description" in relaxed:
         default = json.dumps(relaxed["default"], ensure_ascii=False)
         relaxed["markdownDescription"] = f"{relaxed['description']}\n\nDefault: `{default}`"
+    if "default" in relaxed and not _can_be_inserted(relaxed["default"], types):
+        del relaxed["default"]
     return relaxed
+
+
+def _can_be_inserted(default: object, types: tuple[str, ...]) -> bool:
+    """Return whether yaml-language-server can write a default where it completes an object.
+
+    It takes the first type for the only one and asks a default of it for its ``length``: for
+    ``null`` it throws, and offers none of the keys that come after (1.20 to 1.25).
+    """
+    return default is not None and (types[:1] != ("string",) or isinstance(default, str))
 
 
 def write(directory: Path) -> tuple[Path, ...]:
