@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from espnet3_compiler.cli.main import main
 from espnet3_schemas import ROLES
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -139,6 +140,18 @@ def test_keys_are_explained_and_completed(server: Server):
     assert "dotted class of a System" in known["system"]["description"]
     assert "dotted class of a System" in shown["contents"]["value"]
     assert offered >= {"exp_tag", "exp_dir"}
+
+
+def test_a_recipe_that_was_just_made_is_completed(server: Server, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--init", "bells"]) == 0
+    manifest = tmp_path / "bells" / "recipe.yaml"
+    lines = manifest.read_text().splitlines()
+    training = lines[: lines.index("  training:") + 1]
+    assert server.offered(manifest, [*lines, "ex"]) >= {"exp_tag", "exp_dir"}
+    assert server.offered(tmp_path / "bells" / "other.yaml", [*training, "    "]) >= {"seed", "fit"}
+    server.open(manifest.with_name("shown.yaml"), manifest.read_text())
+    assert server.findings(manifest.with_name("shown.yaml")) == []
 
 
 def objects(schema: Any, definitions: Any, above: tuple[str, ...] = ()) -> Iterator[Any]:

@@ -14,6 +14,7 @@ FORMATS = ("human", "json", "github", "sarif")
 _CONFIG_OPTION = re.compile(r"--([A-Za-z_]\w*)_config(?:=(.+))?")
 GRAPHS = ("mermaid", "text")
 EPILOG = (
+    "espnet3-compile schema NAME prints a schema for editors, --write puts them beside a recipe\n"
     "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of espnet3-compile"
 )
 

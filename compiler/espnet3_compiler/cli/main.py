@@ -58,7 +58,7 @@ def _run_program(argv: Sequence[str]) -> NoReturn:
 def _run_main(argv: Sequence[str]) -> int:
     start = time.perf_counter()
     try:
-        code = _run_command(parse_arguments(argv), start)
+        code = _run_words(argv, start)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _print_stderr("interrupted; nothing was left half-written")
@@ -71,6 +71,15 @@ def _run_main(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: report a bug
         return _report_bug(error)
     return code
+
+
+def _run_words(argv: Sequence[str], start: float) -> int:
+    """Run a sub-command, or what the options ask for; a manifest of its name is ``./schema``."""
+    if argv and argv[0] == "schema":
+        from espnet3_compiler.cli.schema import run_schema
+
+        return run_schema(argv[1:])
+    return _run_command(parse_arguments(argv), start)
 
 
 def _run_command(arguments: Arguments, start: float) -> int:
