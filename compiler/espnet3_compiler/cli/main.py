@@ -14,7 +14,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import NoReturn
 
-from espnet3_compiler.cli.arguments import Arguments, find_manifests, parse_arguments
+from espnet3_compiler.cli.arguments import Arguments, parse_arguments
 from espnet3_schemas.exit_codes import (
     BROKEN_PIPE,
     CLEAN,
@@ -102,14 +102,24 @@ def _run_command(arguments: Arguments, start: float) -> int:
         from espnet3_compiler.cli.diff import compare_recipes
 
         return compare_recipes(arguments.manifests, arguments.format)
+    return _run_manifests(arguments, start)
+
+
+def _run_manifests(arguments: Arguments, start: float) -> int:
+    from espnet3_compiler.cli.manifests import find_manifests, find_owners
     from espnet3_compiler.cli.run import run_all
 
-    manifests, problems = find_manifests(arguments.manifests)
-    if arguments.output and len(manifests) > 1:
+    found = (find_owners if arguments.changed else find_manifests)(arguments.manifests)
+    problems = found.problems
+    if arguments.output and len(found.paths) > 1:
         problems += ("-o takes one manifest, and there are several",)
+    for note in found.notes:
+        _print_stderr(f"note: {note}")
     for problem in problems:
         _print_stderr(f"error: {problem}")
-    return USAGE if problems else run_all(manifests, arguments, start)
+    if problems or not found.paths:  # changed files may belong to no recipe
+        return USAGE if problems else CLEAN
+    return run_all(found.paths, arguments, start)
 
 
 def _print_explanation(code: str) -> int:

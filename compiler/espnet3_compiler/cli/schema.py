@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from espnet3_compiler.cli.arguments import find_manifests
+from espnet3_compiler.cli.arguments import MANIFEST
+from espnet3_compiler.cli.manifests import find_manifests
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.filesystem import refusal, shown_path
 from espnet3_compiler.scaffold.schema_lines import write_schemas
@@ -45,11 +46,10 @@ def _print_schema(name: str) -> int:
 
 
 def _write_beside(paths: Sequence[Path]) -> int:
-    manifests, problems = find_manifests(paths or [Path("recipe.yaml")])
-    for problem in problems:
+    found = find_manifests(paths or [Path(MANIFEST)])
+    for problem in found.problems:
         _report(problem, USAGE)
-    codes = [USAGE] if problems else [_write_one(manifest) for manifest in manifests]
-    return max(codes, default=CLEAN)
+    return USAGE if found.problems else max(map(_write_one, found.paths))
 
 
 def _write_one(manifest: Path) -> int:
