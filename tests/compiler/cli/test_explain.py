@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.cli.explain import explain, explanation_text, suggest_code
+from espnet3_compiler.cli.explain import explain, suggest_code
 from espnet3_compiler.diagnostics.codes import CODES
+from espnet3_compiler.diagnostics.explanation import explanation_text
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.result import CompileResult
 
