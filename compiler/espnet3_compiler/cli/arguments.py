@@ -184,7 +184,13 @@ def _build_parser() -> argparse.ArgumentParser:
         default="human",
         help="of the report; machine formats go to stdout",
     )
-    add("--explain", metavar="CODE", help="explain a finding, for example R601 or unknown-key")
+    add(
+        "--explain",
+        metavar="CODE",
+        nargs="?",
+        const="",
+        help="explain a finding, for example R601 or unknown-key; without a code, list all",
+    )
     add("--graph", choices=GRAPHS, help="print the stage graph instead of building (default text)")
     add("--why", metavar="NAME.KEY", help="print the places that set a value instead of building")
     add(

@@ -16,6 +16,16 @@ def explain(code: str) -> str | None:
     return explanation_text(numbers[0]) if numbers else None
 
 
+def list_codes() -> str:
+    """Return a line for each code: number, name, severity, and what it means."""
+    numbers = max(len(each.number) for each in CODES)
+    names = max(len(each.name) for each in CODES)
+    return "".join(
+        f"{each.number:{numbers}}  {each.name:{names}}  {each.severity:7}  {each.summary}\n"
+        for each in sorted(CODES)
+    )
+
+
 def suggest_code(code: str) -> str | None:
     """Return the number or name that an unknown code was probably meant to be."""
     names = [each.number for each in CODES] + [each.name for each in CODES]

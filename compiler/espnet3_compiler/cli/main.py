@@ -123,9 +123,9 @@ def _run_manifests(arguments: Arguments, start: float) -> int:
 
 
 def _print_explanation(code: str) -> int:
-    from espnet3_compiler.cli.explain import explain, suggest_code
+    from espnet3_compiler.cli.explain import explain, list_codes, suggest_code
 
-    text = explain(code)
+    text = explain(code) if code else list_codes()
     if text is None:
         near = suggest_code(code)
         advice = f'; did you mean "{near}"?' if near else ""

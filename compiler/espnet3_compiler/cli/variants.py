@@ -27,7 +27,7 @@ _REPLACES = re.compile(
 )
 """The line with its names; other words after the colon are a remark."""
 _NAME = re.compile(r"[\w-]+")
-_UNUSED = ("R207", "R208")
+_UNUSED = ("R207", "R208", "R819")
 """What only the config uses that is replaced is used."""
 HEAD_BYTES = 4096
 """How much of a file is read to find the line."""
