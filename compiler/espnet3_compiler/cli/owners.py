@@ -30,9 +30,11 @@ def is_manifest(path: Path) -> bool:
 
 def is_foreign(path: Path) -> bool:
     """Return whether a file is a mapping with nothing of a manifest, as those of other tools."""
+    if is_manifest(path):
+        return False  # without reading it as YAML, which the check does once more
     tree, _, _ = read_file(path, path.name, path.absolute().parent)
     keys = {str(entry.key.value) for entry in tree or ()}
-    return bool(keys) and not (keys & {*_KEYS} - {"recipe"} or is_manifest(path))
+    return bool(keys) and not keys & {*_KEYS} - {"recipe"}
 
 
 def naming_manifests(path: Path) -> tuple[Path, ...]:
