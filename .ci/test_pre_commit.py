@@ -68,36 +68,81 @@ def repository(tmp_path: Path) -> Repository:
     return found
 
 
+CONDA = "context: {name: x}\npackage:\n  name: ${{ name }}\nrequirements: {run: [python]}\n"
+OURS = "check espnet3 recipes"
+
+
 @pytest.mark.timeout(900)
 def test_commits_with_mistakes_are_refused(repository: Repository) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "espnet3_compiler", "--init", "bells/tones"],
-        cwd=repository.folder,
-        check=True,
-    )
+    for name in ("bells/tones", "bells/others"):
+        subprocess.run(
+            [sys.executable, "-m", "espnet3_compiler", "--init", name],
+            cwd=repository.folder,
+            check=True,
+        )
+    recipe = repository.folder / "bells" / "tones"
+    inline = "publication: {pack_model: {include: [src, dataset]}}"
+    (recipe / "conf").mkdir()
+    (recipe / "conf/publication.yaml").write_text("pack_model: {include: [src, dataset]}\n")
+    change(recipe / "recipe.yaml", inline, "publication: conf/publication.yaml")
     first = repository.commit("Begin")
     assert first.returncode == 0, first.stdout
-    assert results(first) == {"check espnet3 recipes": "Passed", EVERY: "Passed"}
+    assert results(first) == {OURS: "Passed", EVERY: "Passed"}
     assert repository.do("git", "log", "--format=%s") == "Begin\n"
 
-    recipe = repository.folder / "bells" / "tones" / "recipe.yaml"
-    text = recipe.read_text(encoding="utf-8")
-    recipe.write_text(text.replace("stages:", "stagez:"), encoding="utf-8")
-    slip = repository.commit("Slip")
-    assert slip.returncode == 1
-    assert results(slip) == {"check espnet3 recipes": "Failed", EVERY: "Failed"}
-    assert 'did you mean "stages"?' in slip.stdout
-    assert "bells/tones/recipe.yaml:" in slip.stdout
-    recipe.write_text(text, encoding="utf-8")
-
-    model = repository.folder / "bells" / "tones" / "src" / "model.py"
-    code = model.read_text(encoding="utf-8")
-    model.write_text(code.replace("class ToneModel", "class BellModel"), encoding="utf-8")
-    rename = repository.commit("Rename")
-    assert rename.returncode == 1
-    assert results(rename) == {"check espnet3 recipes": "Skipped", EVERY: "Failed"}
-    assert 'no "ToneModel"' in rename.stdout
+    for file, before, after, said in (
+        ("recipe.yaml", "stages:", "stagez:", 'did you mean "stages"?'),
+        ("conf/publication.yaml", "include:", "includ:", "bells/tones/conf/publication.yaml:1:14"),
+        ("src/model.py", "class ToneModel", "class BellModel", 'no "ToneModel"'),
+    ):
+        change(recipe / file, before, after)
+        slip = repository.commit("Slip")
+        assert slip.returncode == 1
+        assert results(slip) == {OURS: "Failed", EVERY: "Failed"}
+        assert said in slip.stdout
+        assert "bells/tones/recipe.yaml:" in slip.stdout
+        change(recipe / file, after, before)
     assert repository.do("git", "log", "--format=%s") == "Begin\n"
+
+
+@pytest.mark.timeout(900)
+def test_what_a_commit_does_not_change_is_not_checked(repository: Repository) -> None:
+    for name in ("bells/tones", "bells/others"):
+        subprocess.run(
+            [sys.executable, "-m", "espnet3_compiler", "--init", name],
+            cwd=repository.folder,
+            check=True,
+        )
+    change(repository.folder / "bells/others/recipe.yaml", "stages:", "stagez:")
+    repository.do("git", "add", "--all")
+    repository.do("git", "commit", "--quiet", "--no-verify", "--message", "Begin with a mistake")
+
+    for file, text, ours in (
+        ("README.md", "Bells\n", "Skipped"),
+        ("feedstock/recipe.yaml", CONDA, "Passed"),
+        ("setup.py", "import os\n", "Passed"),
+        ("bells/tones/src/more.py", "import os\n", "Passed"),
+        ("bells/others/src/more.py", "import os\n", "Failed"),
+    ):
+        path = repository.folder / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        tried = repository.commit("Add a file")
+        assert results(tried) == {OURS: ours, EVERY: "Failed"}, file
+        assert "bells/others/recipe.yaml:" in tried.stdout
+        repository.do("git", "reset", "--quiet")
+        path.unlink()
+
+    change(repository.folder / "bells/others/recipe.yaml", "stagez:", "stages:")
+    assert repository.commit("Mend").returncode == 0
+    (repository.folder / "bells/tones/src/model.py").unlink()
+    assert results(repository.commit("Delete")) == {OURS: "Skipped", EVERY: "Failed"}
+
+
+def change(path: Path, before: str, after: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), encoding="utf-8")
 
 
 def results(commit: subprocess.CompletedProcess[str]) -> dict[str, str]:

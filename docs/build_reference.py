@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from espnet3_compiler.cli.explain import explanation_text
 from espnet3_compiler.diagnostics.codes import CODES
+from espnet3_compiler.diagnostics.explanation import explanation_text
 from espnet3_runtime.public_names import PUBLIC
 from espnet3_schemas import ROLES, load, systems
 

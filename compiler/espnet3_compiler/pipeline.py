@@ -10,8 +10,10 @@ from espnet3_compiler.checks.targets.check import count_targets
 from espnet3_compiler.compose.compose import compose
 from espnet3_compiler.deduplicate import without_consequences
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.ignore_comments import MARK
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.filesystem import shown_path
+from espnet3_compiler.ignored import comment_findings, without_ignored
 from espnet3_compiler.interpolation.resolve import resolve
 from espnet3_compiler.manifest.lower import config_roles, lower
 from espnet3_compiler.manifest.matrix import Expansion, expand
@@ -94,6 +96,12 @@ def compile_manifest(
     found += tuple(finding for check in ALL for finding in check(recipe, resolved))
     found = merge_row_findings(found, expansion.templates)
     found = without_consequences(found, recipe, resolved)
+
+    # drop warnings that a comment silences
+    texts = [text for config in composition.configs.values() for text in config.sources]
+    texts += recipe.library.own_texts_with(MARK)
+    whole = not (sets or config_files)
+    found = (*without_ignored(found), *comment_findings(found, source, texts, whole=whole))
     counts = count_targets(recipe, resolved)
     recipe.library.flush()
     return CompileResult(

@@ -90,6 +90,7 @@ def report(
     import sys
 
     from espnet3_compiler.deep.findings import answer_finding
+    from espnet3_compiler.ignored import without_ignored
     from espnet3_compiler.output import as_json, human
     from espnet3_compiler.output.summary import Summary
     from espnet3_compiler.pipeline import display_name
@@ -102,7 +103,8 @@ def report(
     assert recipe is not None
     assert resolved is not None
     name = display_name(outcome.path)
-    found = sort_findings((answer_finding(each, recipe, resolved) for each in answers), name)
+    every = (answer_finding(each, recipe, resolved) for each in answers)
+    found = sort_findings(without_ignored(every), name)
     summary = Summary((name,), outcome.counts.checked, outcome.counts.not_checked)
     if form == "json":
         return as_json.render(found, summary)

@@ -22,6 +22,8 @@ EXTENDS: Schema = {
     "minLength": 1,
 }
 BASE = "urn:espnet3-compile:schema:editor"
+NAMES = ("recipe", *ROLES, "system")
+"""The schemas that editors have a form of."""
 
 
 def editor_schema(name: str) -> Schema:
@@ -30,8 +32,34 @@ def editor_schema(name: str) -> Schema:
     Raises:
         FileNotFoundError: There is no schema of that name.
     """
-    original = load_as_written(name)
-    incomplete = name in ROLES
+    schema = editor_form(load_as_written(name), name, incomplete=name in ROLES)
+    return _with_inline_configs(schema) if name == "recipe" else schema
+
+
+def _with_inline_configs(manifest: Schema) -> Schema:
+    """Let the manifest's schema know the keys of configs that stand in it, by their usual names."""
+    configs, definitions = manifest["properties"]["configs"], manifest["$defs"]
+    config = definitions["config"]
+    configs["properties"] = {role: {"$ref": f"#/$defs/{role}"} for role in ROLES}
+    for role in ROLES:
+        text = json.dumps(editor_schema(role)).replace('"#/$defs/', f'"#/$defs/{role}.')
+        schema = json.loads(text)
+        below = schema.pop("$defs", {})
+        schema |= {"type": config["type"], "minLength": config["minLength"]}
+        schema["properties"] = config["properties"] | schema["properties"]
+        del schema["$id"], schema["$schema"]
+        definitions |= {role: schema, **{f"{role}.{key}": item for key, item in below.items()}}
+    return manifest
+
+
+def editor_form(original: Schema, name: str, *, incomplete: bool = True) -> Schema:
+    """Return the editor's form of a schema that need not be of this package.
+
+    Args:
+        original: The schema, with its ``$ref``.
+        name: Its name.
+        incomplete: Whether it is of configs: required keys may come from another file.
+    """
     schema = _relaxed(original, incomplete=incomplete)
     schema["$id"] = f"{BASE}:{name}"
     if "$defs" in original:
@@ -101,19 +129,34 @@ def _or_reference(schema: Schema, *, incomplete: bool) -> Schema:
     if "default" in relaxed and "description" in relaxed:
         default = json.dumps(relaxed["default"], ensure_ascii=False)
         relaxed["markdownDescription"] = f"{relaxed['description']}\n\nDefault: `{default}`"
+    if "default" in relaxed and not _can_be_inserted(relaxed["default"], types):
+        del relaxed["default"]
     return relaxed
+
+
+def _can_be_inserted(default: object, types: tuple[str, ...]) -> bool:
+    """Return whether yaml-language-server can write a default where it completes an object.
+
+    It takes the first type for the only one and asks a default of it for its ``length``: for
+    ``null`` it throws, and offers none of the keys that come after (1.20 to 1.25).
+    """
+    return default is not None and (types[:1] != ("string",) or isinstance(default, str))
 
 
 def write(directory: Path) -> tuple[Path, ...]:
     """Write the editor's form of the manifest's and the roles' schemas."""
     directory.mkdir(exist_ok=True)
     paths = []
-    for name in ("recipe", *ROLES, "system"):
+    for name in NAMES:
         path = directory / f"{name}.schema.json"
-        text = json.dumps(editor_schema(name), indent=2, ensure_ascii=False)
-        path.write_text(f"{text}\n", encoding="utf-8")
+        path.write_text(schema_text(editor_schema(name)), encoding="utf-8")
         paths.append(path)
     return tuple(paths)
+
+
+def schema_text(schema: Schema) -> str:
+    """Return a schema as it is written and printed."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

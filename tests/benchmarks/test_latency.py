@@ -7,10 +7,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from benchmarks.latency.__main__ import MANIFEST, RECIPE
-from benchmarks.latency.checkers import whole_schema
 from benchmarks.latency.mistakes import MISTAKES, Mistake
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.syntax.tree import to_python
+from espnet3_schemas.editor import editor_schema
 
 TEXT = (RECIPE / MANIFEST).read_text(encoding="utf-8")
 
@@ -39,7 +39,7 @@ def test_a_checker_of_schemas_gets_the_configs_too() -> None:
     root = compile_manifest(RECIPE / MANIFEST).root
     assert root is not None
     document = to_python(root)
-    validator = Draft202012Validator(whole_schema())
+    validator = Draft202012Validator(editor_schema("recipe"))
     assert not list(validator.iter_errors(document))
     document["configs"]["training"]["trainer"]["max_epoch"] = 3  # type: ignore[index, call-overload]
     (error,) = validator.iter_errors(document)

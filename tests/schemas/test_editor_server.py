@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from espnet3_compiler.cli.main import main
+from espnet3_schemas import ROLES
+
 RECIPES = Path(__file__).parents[2] / "recipes"
 MADE = {"build", "data", "downloads", "exp"}
 """Folders that compiling and running make in a recipe."""
@@ -17,7 +20,8 @@ FILES = [
     for path in sorted(RECIPES.glob("*/*/**/*.yaml"))
     if MADE.isdisjoint(path.relative_to(RECIPES).parts)
 ]
-SCHEMA = RECIPES.parent / "schemas/espnet3_schemas/editor/recipe.schema.json"
+EDITOR = RECIPES.parent / "schemas/espnet3_schemas/editor"
+SCHEMA = EDITOR / "recipe.schema.json"
 SETTINGS = {
     "yaml": {"validate": True, "hover": True, "completion": True, "schemaStore": {"enable": False}}
 }
@@ -71,6 +75,14 @@ class Server:
             answer = self._next()
         return answer["result"]
 
+    def offered(self, path: Path, lines: list[str]) -> set[str]:
+        """Return what is offered at the end of a text in the place of a file."""
+        self.open(path, "\n".join(lines))
+        document = {"uri": path.as_uri()}
+        place = {"line": len(lines) - 1, "character": len(lines[-1])}
+        answer = self.ask("textDocument/completion", textDocument=document, position=place)
+        return {item["label"] for item in answer["items"]}
+
     def _send(self, **message: Any) -> None:
         assert self._process.stdin is not None
         body = json.dumps({"jsonrpc": "2.0"} | message).encode()
@@ -120,13 +132,46 @@ def test_a_misspelt_key_is_all_that_is_underlined_in_the_shipped_files(server: S
 def test_keys_are_explained_and_completed(server: Server):
     path = RECIPES / "digits" / "asr" / "recipe.yaml"
     lines = [*path.read_text().splitlines(), "ex"]
-    server.open(path, "\n".join(lines))
+    offered = server.offered(path, lines)
     document = {"uri": path.as_uri()}
     place = {"line": lines.index("system: asr"), "character": 2}
     shown = server.ask("textDocument/hover", textDocument=document, position=place)
-    place = {"line": len(lines) - 1, "character": 2}
-    offered = server.ask("textDocument/completion", textDocument=document, position=place)
     known = json.loads(SCHEMA.read_text())["properties"]
     assert "dotted class of a System" in known["system"]["description"]
     assert "dotted class of a System" in shown["contents"]["value"]
-    assert {item["label"] for item in offered["items"]} >= {"exp_tag", "exp_dir"}
+    assert offered >= {"exp_tag", "exp_dir"}
+
+
+def test_a_recipe_that_was_just_made_is_completed(server: Server, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--init", "bells"]) == 0
+    manifest = tmp_path / "bells" / "recipe.yaml"
+    lines = manifest.read_text().splitlines()
+    training = lines[: lines.index("  training:") + 1]
+    assert server.offered(manifest, [*lines, "ex"]) >= {"exp_tag", "exp_dir"}
+    assert server.offered(tmp_path / "bells" / "other.yaml", [*training, "    "]) >= {"seed", "fit"}
+    server.open(manifest.with_name("shown.yaml"), manifest.read_text())
+    assert server.findings(manifest.with_name("shown.yaml")) == []
+
+
+def objects(schema: Any, definitions: Any, above: tuple[str, ...] = ()) -> Iterator[Any]:
+    """Yield the lines above each mapping whose keys a schema knows, and these keys."""
+    schema = definitions.get(schema.get("$ref", "").removeprefix("#/$defs/"), {}) | schema
+    if "properties" in schema:
+        indent = "  " * len(above)
+        yield (*above, indent), set(schema["properties"])
+        for key, below in schema["properties"].items():
+            yield from objects(below, definitions, (*above, f"{indent}{key}:"))
+
+
+@pytest.mark.parametrize("name", ["recipe", *ROLES, "system"])
+def test_a_new_file_is_offered_every_key(server: Server, name: str, tmp_path: Path):
+    schema = json.loads((EDITOR / f"{name}.schema.json").read_text())
+    places = dict(objects(schema, schema.get("$defs", {})))
+    head = f"# yaml-language-server: $schema={EDITOR / name}.schema.json"
+    found = {
+        above: server.offered(tmp_path / f"{number}.yaml", [head, *above])
+        for number, above in enumerate(places)
+    }
+    missing = {above: keys - found[above] for above, keys in places.items()}
+    assert {above: keys for above, keys in missing.items() if keys} == {}

@@ -1,19 +1,21 @@
-"""Parse the command line of ``espnet3-compile``, and find the manifests that it names."""
+"""Parse the command line of ``espnet3-compile``."""
 
 import argparse
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet3_compiler.filesystem import is_directory, path_exists, real_path
+from espnet3_compiler.filesystem import is_directory, is_file, path_exists
 
+MANIFEST = "recipe.yaml"
 FORMATS = ("human", "json", "github", "sarif")
 _CONFIG_OPTION = re.compile(r"--([A-Za-z_]\w*)_config(?:=(.+))?")
 GRAPHS = ("mermaid", "text")
 EPILOG = (
+    "espnet3-compile schema NAME prints a schema for editors, --write puts them beside a recipe\n"
     "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of espnet3-compile"
 )
 
@@ -22,6 +24,7 @@ class Arguments(NamedTuple):
     """The options of the command line; see the help texts."""
 
     manifests: Sequence[Path]
+    changed: bool
     output: Path | None
     check: bool
     deep: bool
@@ -50,14 +53,18 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     parser = _build_parser()
     words, files = _take_config_files(argv)
     given = parser.parse_args(_with_graph_default(words))
+    starts = [start for start in (given.init, given.from_espnet3) if start is not None]
+    if not (given.manifests or given.changed or starts or given.explain is not None):
+        given.manifests = [Path(MANIFEST)] if is_file(Path(MANIFEST)) else []
+        if not given.manifests:
+            parser.error("name a manifest or a directory to look for recipe.yaml in")
     problem = _config_problem(files, given)
     if problem:
         parser.error(problem)
-    starts = [start for start in (given.init, given.from_espnet3) if start is not None]
     if given.diff and given.from_espnet3 is None and (problem := _diff_problem(given, files)):
         parser.error(problem)
-    if not (given.manifests or starts or given.explain is not None):
-        parser.error("name a manifest or a directory to look for recipe.yaml in")
+    if given.changed and not given.check:
+        parser.error("--changed goes with --check")
     if starts and (len(starts) > 1 or given.manifests):
         parser.error("--init and --from-espnet3 stand alone, without a manifest")
     if given.force and given.from_espnet3 is None:
@@ -121,7 +128,8 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar="MANIFEST",
         nargs="*",
         type=Path,
-        help="recipe.yaml, a directory to search, or a recipe.lock.json to build again",
+        help="recipe.yaml (the one here, unless given), a file that belongs to one, a directory to "
+        "search, or a recipe.lock.json to build again",
     )
     add(
         "-o",
@@ -131,6 +139,12 @@ def _build_parser() -> argparse.ArgumentParser:
         help="where the build goes (build/ beside the manifest)",
     )
     add("--check", action="store_true", help="report mistakes, write nothing")
+    add(
+        "--changed",
+        action="store_true",
+        help="with --check: the files are changed ones; check the manifests that they belong to, "
+        "pass over the others",
+    )
     add(
         "--deep",
         action="store_true",
@@ -170,7 +184,13 @@ def _build_parser() -> argparse.ArgumentParser:
         default="human",
         help="of the report; machine formats go to stdout",
     )
-    add("--explain", metavar="CODE", help="explain a finding, for example R601 or unknown-key")
+    add(
+        "--explain",
+        metavar="CODE",
+        nargs="?",
+        const="",
+        help="explain a finding, for example R601 or unknown-key; without a code, list all",
+    )
     add("--graph", choices=GRAPHS, help="print the stage graph instead of building (default text)")
     add("--why", metavar="NAME.KEY", help="print the places that set a value instead of building")
     add(
@@ -239,36 +259,3 @@ class _VersionAction(argparse.Action):
         except PackageNotFoundError:
             print(f"{parser.prog} (not installed)")
         parser.exit()
-
-
-MANIFEST = "recipe.yaml"
-LOCK_SUFFIX = ".lock.json"
-SKIPPED_FOLDERS = ("build", "exp", "data", "downloads", "node_modules", "__pycache__")
-
-
-def find_manifests(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Return the manifests, each once and in order, and what is wrong with the paths.
-
-    A directory is searched for files called ``recipe.yaml``, except hidden directories and the
-    output of recipes.
-    """
-    manifests: dict[Path, Path] = {}
-    problems = []
-    for path in paths:
-        found = sorted(_manifests_below(path)) if is_directory(path) else [path]
-        if not found:
-            problems.append(f'there is no {MANIFEST} in or below "{path}"')
-        elif not path_exists(path):
-            problems.append(f'there is no file "{path}"')
-        else:
-            manifests |= {real_path(manifest): manifest for manifest in found}
-    return tuple(manifests.values()), tuple(problems)
-
-
-def _manifests_below(directory: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(directory):
-        folders[:] = [
-            name for name in folders if not name.startswith(".") and name not in SKIPPED_FOLDERS
-        ]
-        if MANIFEST in files:
-            yield Path(folder) / MANIFEST

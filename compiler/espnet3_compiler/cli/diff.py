@@ -4,7 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from espnet3_compiler.cli.arguments import LOCK_SUFFIX, MANIFEST
+from espnet3_compiler.cli.arguments import MANIFEST
+from espnet3_compiler.cli.manifests import LOCK_SUFFIX
 from espnet3_compiler.comparison.built_contents import built_contents
 from espnet3_compiler.comparison.contents import RecipeContents, compiled_contents
 from espnet3_compiler.comparison.differences import recipe_differences

@@ -1,8 +1,7 @@
 """``--explain CODE``: the meaning of a kind of finding, with a wrong and a right example."""
 
-from importlib.resources import files
-
-from espnet3_compiler.diagnostics.codes import BY_NUMBER, CODES
+from espnet3_compiler.diagnostics.codes import CODES
+from espnet3_compiler.diagnostics.explanation import explanation_text
 from espnet3_compiler.diagnostics.suggest import closest_match
 
 
@@ -17,18 +16,17 @@ def explain(code: str) -> str | None:
     return explanation_text(numbers[0]) if numbers else None
 
 
+def list_codes() -> str:
+    """Return a line for each code: number, name, severity, and what it means."""
+    numbers = max(len(each.number) for each in CODES)
+    names = max(len(each.name) for each in CODES)
+    return "".join(
+        f"{each.number:{numbers}}  {each.name:{names}}  {each.severity:7}  {each.summary}\n"
+        for each in sorted(CODES)
+    )
+
+
 def suggest_code(code: str) -> str | None:
     """Return the number or name that an unknown code was probably meant to be."""
     names = [each.number for each in CODES] + [each.name for each in CODES]
     return closest_match(code.strip(), names)
-
-
-def explanation_text(number: str) -> str:
-    """Return the heading and the text of an explanation.
-
-    Raises:
-        FileNotFoundError: The code has none, which a test forbids.
-    """
-    each = BY_NUMBER[number]
-    text = (files("espnet3_compiler") / "explanations" / f"{number}.md").read_text("utf-8")
-    return f"# {each.number} {each.name} ({each.severity})\n\n{each.summary}\n\n{text.strip()}\n"

@@ -14,7 +14,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import NoReturn
 
-from espnet3_compiler.cli.arguments import Arguments, find_manifests, parse_arguments
+from espnet3_compiler.cli.arguments import Arguments, parse_arguments
 from espnet3_schemas.exit_codes import (
     BROKEN_PIPE,
     CLEAN,
@@ -58,7 +58,7 @@ def _run_program(argv: Sequence[str]) -> NoReturn:
 def _run_main(argv: Sequence[str]) -> int:
     start = time.perf_counter()
     try:
-        code = _run_command(parse_arguments(argv), start)
+        code = _run_words(argv, start)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _print_stderr("interrupted; nothing was left half-written")
@@ -71,6 +71,15 @@ def _run_main(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: report a bug
         return _report_bug(error)
     return code
+
+
+def _run_words(argv: Sequence[str], start: float) -> int:
+    """Run a sub-command, or what the options ask for; a manifest of its name is ``./schema``."""
+    if argv and argv[0] == "schema":
+        from espnet3_compiler.cli.schema import run_schema
+
+        return run_schema(argv[1:])
+    return _run_command(parse_arguments(argv), start)
 
 
 def _run_command(arguments: Arguments, start: float) -> int:
@@ -93,20 +102,30 @@ def _run_command(arguments: Arguments, start: float) -> int:
         from espnet3_compiler.cli.diff import compare_recipes
 
         return compare_recipes(arguments.manifests, arguments.format)
+    return _run_manifests(arguments, start)
+
+
+def _run_manifests(arguments: Arguments, start: float) -> int:
+    from espnet3_compiler.cli.manifests import find_manifests, find_owners
     from espnet3_compiler.cli.run import run_all
 
-    manifests, problems = find_manifests(arguments.manifests)
-    if arguments.output and len(manifests) > 1:
+    found = (find_owners if arguments.changed else find_manifests)(arguments.manifests)
+    problems = found.problems
+    if arguments.output and len(found.paths) > 1:
         problems += ("-o takes one manifest, and there are several",)
+    for note in found.notes:
+        _print_stderr(f"note: {note}")
     for problem in problems:
         _print_stderr(f"error: {problem}")
-    return USAGE if problems else run_all(manifests, arguments, start)
+    if problems or not found.paths:  # changed files may belong to no recipe
+        return USAGE if problems else CLEAN
+    return run_all(found.paths, arguments, start)
 
 
 def _print_explanation(code: str) -> int:
-    from espnet3_compiler.cli.explain import explain, suggest_code
+    from espnet3_compiler.cli.explain import explain, list_codes, suggest_code
 
-    text = explain(code)
+    text = explain(code) if code else list_codes()
     if text is None:
         near = suggest_code(code)
         advice = f'; did you mean "{near}"?' if near else ""

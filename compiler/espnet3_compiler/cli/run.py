@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from espnet3_compiler.checks.targets.unchecked import TargetCounts, unchecked_findings
-from espnet3_compiler.cli.arguments import LOCK_SUFFIX, Arguments
+from espnet3_compiler.cli.arguments import Arguments
+from espnet3_compiler.cli.manifests import LOCK_SUFFIX
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.filesystem import is_file, lies_below, real_path
 from espnet3_compiler.output.summary import Summary
@@ -111,7 +112,8 @@ def _compile_path(manifest: Path, arguments: Arguments) -> CompileResult:
 
         if apply_fixes(outcome):
             outcome = compile_manifest(manifest, arguments.sets, files)
-    if arguments.check and manifest not in arguments.manifests:  # found in a directory
+    found = arguments.changed or manifest not in arguments.manifests  # by a directory, or a file
+    if arguments.check and found:
         from espnet3_compiler.cli.variants import with_variants
 
         return with_variants(outcome)

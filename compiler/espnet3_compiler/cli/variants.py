@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from espnet3_compiler.checks.targets.unchecked import TargetCounts
-from espnet3_compiler.cli.arguments import MANIFEST, SKIPPED_FOLDERS
+from espnet3_compiler.cli.arguments import MANIFEST
+from espnet3_compiler.cli.owners import SKIPPED_FOLDERS, YAML
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -26,8 +27,7 @@ _REPLACES = re.compile(
 )
 """The line with its names; other words after the colon are a remark."""
 _NAME = re.compile(r"[\w-]+")
-_YAML = (".yaml", ".yml")
-_UNUSED = ("R207", "R208")
+_UNUSED = ("R207", "R208", "R819")
 """What only the config uses that is replaced is used."""
 HEAD_BYTES = 4096
 """How much of a file is read to find the line."""
@@ -72,7 +72,7 @@ def find_variants(directory: Path) -> Iterator[ConfigVariant]:
         folders[:] = sorted(name for name in folders if _may_hold(Path(folder, name)))
         for name in sorted(files):
             file = Path(folder, name)
-            if file.suffix in _YAML and name != MANIFEST and _says_replaces(file):
+            if file.suffix in YAML and name != MANIFEST and _says_replaces(file):
                 yield from _read_variants(file, directory)
 
 

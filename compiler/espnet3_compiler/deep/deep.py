@@ -10,6 +10,7 @@ from espnet3_compiler.deep.findings import (
 )
 from espnet3_compiler.deep.process import ProbeLimits, missing_packages, run_probe
 from espnet3_compiler.deep.request import make_request
+from espnet3_compiler.ignored import without_ignored
 from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.result import CompileResult, sort_findings
 
@@ -43,7 +44,7 @@ def check_deeply(outcome: CompileResult, limits: ProbeLimits) -> DeepResult:
     if plan is None or recipe is None or resolved is None:
         return DeepResult(outcome)
     answer = run_probe(make_request(plan, limits.memory), limits)
-    found = probe_findings(answer, recipe, resolved, limits)
+    found = without_ignored(probe_findings(answer, recipe, resolved, limits))
     name = display_name(outcome.path)
     more = replace(outcome, diagnostics=sort_findings((*outcome.diagnostics, *found), name))
     told = (*model_summaries(answer), *recipe_warnings(answer), *unprobed_notes(answer))

@@ -154,6 +154,7 @@ CODES: tuple[Code, ...] = (
     Code("R814", "wrong-unit", "warning", "A value is in another unit than it is read in."),
     Code("R816", "other-rate", "warning", "A contract has another sample rate than the data."),
     Code("R818", "unread-training", "warning", "Nothing reads what one of several trainings made."),
+    Code("R819", "unused-ignore", "warning", "A comment silences nothing on its line."),
     Code("R901", "import-failed", "error", "The module of a target cannot be imported."),
     Code("R902", "call-misfit", "error", "The imported target does not take its arguments."),
     Code("R903", "construction-failed", "error", "A constructor raises an exception."),

@@ -1,18 +1,23 @@
 """Findings as SARIF 2.1.0, for code scanning services and editors.
 
 The format: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+What GitHub wants of it: https://docs.github.com/code-security (SARIF support for code scanning)
 """
 
 import json
 from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import quote
 
 from espnet3_compiler.diagnostics.codes import BY_NUMBER, Code
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostics.explanation import explanation_body
 from espnet3_compiler.diagnostics.source import Span, region_of
 from espnet3_compiler.output.summary import Summary
 
+PROGRAM = "espnet3-compile"
+HOME = "https://github.com/espnet/espnet3-compile"
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
@@ -24,7 +29,7 @@ def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
     numbers = sorted({diagnostic.code for diagnostic in (*found, *summary.not_checked)})
     rules = [_sarif_rule(BY_NUMBER[number]) for number in numbers]
     run: dict[str, Any] = {
-        "tool": {"driver": {"name": "espnet3-compile", "rules": rules}},
+        "tool": {"driver": {**_driver(), "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "artifacts": [{"location": _artifact_location(name)} for name in summary.manifests],
         "results": [_sarif_result(diagnostic, numbers) for diagnostic in found],
@@ -36,11 +41,24 @@ def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
 
+def _driver() -> dict[str, str]:
+    try:
+        known = {"version": version(PROGRAM)}
+    except PackageNotFoundError:  # run from its sources
+        known = {}
+    return {"name": PROGRAM, "informationUri": HOME, **known}
+
+
 def _sarif_rule(code: Code) -> dict[str, Any]:
+    """Return a kind of finding; GitHub shows its ``help`` beside a result."""
+    explanation = explanation_body(code.number)
+    meaning = " ".join(explanation.split("\n\n")[0].split())
     return {
         "id": code.number,
         "name": code.name,
         "shortDescription": {"text": code.summary},
+        "fullDescription": {"text": meaning},
+        "help": {"text": explanation, "markdown": explanation},
         "defaultConfiguration": {"level": code.severity},
     }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from espnet3_compiler.filesystem import refusal
+from espnet3_compiler.scaffold.schema_lines import write_schemas
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -65,7 +66,7 @@ def create_recipe(name: str) -> int:
 
 
 def _write_files(target: Path, texts: dict[str, str]) -> None:
-    """Fill a hidden directory, then give it its name."""
+    """Fill a hidden directory, schemas for editors included, then give it its name."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
@@ -73,6 +74,7 @@ def _write_files(target: Path, texts: dict[str, str]) -> None:
             file = partial / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text.encode())
+        write_schemas(partial / "recipe.yaml")
         partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -179,6 +179,11 @@ class Library:
             )
         return self._files[location.file]
 
+    def own_texts_with(self, mark: str) -> list[Source]:
+        """Return the modules of the recipe that were read and hold some text."""
+        files = [file for file in self._files.values() if file and mark.encode() in file.content]
+        return [file.source for file in files if Path(file.name).is_relative_to(self.path.folder)]
+
     def module(self, location: ModuleLocation) -> ModuleSummary | None:
         """Return the bindings of a module; None when they cannot be read."""
         file = self.file(location)

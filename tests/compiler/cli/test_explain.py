@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.cli.explain import explain, explanation_text, suggest_code
-from espnet3_compiler.diagnostics.codes import CODES
+from espnet3_compiler.cli.explain import explain, suggest_code
+from espnet3_compiler.cli.main import main
+from espnet3_compiler.diagnostics.codes import BY_NUMBER, CODES
+from espnet3_compiler.diagnostics.explanation import explanation_text
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.result import CompileResult
 
@@ -94,3 +96,11 @@ def test_a_code_is_found_by_number_and_name():
 @pytest.mark.parametrize(("code", "meant"), [("unknown-kye", "unknown-key"), ("R6001", "R601")])
 def test_an_unknown_code_has_a_likely_one(code, meant):
     assert suggest_code(code) == meant
+
+
+def test_all_codes_are_listed_without_one(capsys):
+    assert main(["--explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(NUMBERS)
+    (line,) = (line for line in lines if line.startswith("R601"))
+    assert line.split(maxsplit=3) == ["R601", "unknown-key", "error", BY_NUMBER["R601"].summary]

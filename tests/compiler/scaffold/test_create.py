@@ -11,6 +11,7 @@ from espnet3_compiler.scaffold import create
 from espnet3_compiler.scaffold.create import create_recipe
 
 FILES = {
+    ".schemas/recipe.schema.json",
     "README.md",
     "dataset/__init__.py",
     "recipe.yaml",

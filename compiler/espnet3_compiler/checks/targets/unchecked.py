@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.ignore_comments import is_ignored
 from espnet3_compiler.syntax.span_key import span_key
 from espnet3_compiler.syntax.tree import Scalar
 
@@ -44,7 +45,10 @@ class TargetCounts(NamedTuple):
 
 
 def unchecked_findings(counts: TargetCounts) -> Iterator[Diagnostic]:
-    """Yield R520 for every target of the recipe that was not judged, each place once."""
+    """Yield R520 for every target of the recipe that was not judged, each place once.
+
+    A comment on its line silences one (``# espnet3: ignore R520``).
+    """
     seen: set[object] = set()
     for item in counts.unchecked:
         key = (span_key(item.path.span), item.reason)
@@ -52,7 +56,9 @@ def unchecked_findings(counts: TargetCounts) -> Iterator[Diagnostic]:
             seen.add(key)
             message = f'"{item.path.value}" was not checked: {item.reason}'
             advice = _advice(item.reason)
-            yield value_finding("R520", message, item.path, item.reason, advice=advice)
+            found = value_finding("R520", message, item.path, item.reason, advice=advice)
+            if not is_ignored(found):
+                yield found
 
 
 def _advice(reason: str) -> tuple[str, ...]:
