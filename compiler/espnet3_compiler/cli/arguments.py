@@ -3,12 +3,14 @@
 import argparse
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 from espnet3_compiler.filesystem import is_directory, path_exists, real_path
+from espnet3_schemas.terminal import terminal_columns
 
 FORMATS = ("human", "json", "github", "sarif")
 _CONFIG_OPTION = re.compile(r"--([A-Za-z_]\w*)_config(?:=(.+))?")
@@ -49,7 +51,9 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     """
     parser = _build_parser()
     words, files = _take_config_files(argv)
-    given = parser.parse_args(_with_graph_default(words))
+    given, unknown = parser.parse_known_args(_with_graph_default(words))
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_guess_option(unknown, parser)}")
     problem = _config_problem(files, given)
     if problem:
         parser.error(problem)
@@ -63,6 +67,16 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     if given.force and given.from_espnet3 is None:
         parser.error("--force goes with --from-espnet3")
     return Arguments(**vars(given), config_files=files)
+
+
+def _guess_option(words: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """Return what the first unknown option was probably meant to be, as the end of a message."""
+    from espnet3_compiler.diagnostics.suggest import closest_match
+
+    wrong = next((word for word in words if word.startswith("-")), "").strip("-")
+    known = re.findall(r"--(\w[\w-]*)", parser.format_usage())
+    near = closest_match(wrong.partition("=")[0], known) if wrong else None
+    return f"; did you mean --{near}?" if near else ""
 
 
 def _take_config_files(argv: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
@@ -214,9 +228,8 @@ def _positive_number(text: str) -> float:
 
 
 def _help_formatter(prog: str) -> argparse.HelpFormatter:
-    """Return a formatter with a fixed width: to find the width it would import ``shutil``."""
-    columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() else 80
+    """Return a formatter that knows its width: to find it, it would import ``shutil``."""
+    width = terminal_columns(sys.stdout) or 80
     return argparse.RawDescriptionHelpFormatter(prog, width=max(width - 2, 40))
 
 
