@@ -15,6 +15,7 @@ from espnet3_schemas.terminal import terminal_columns
 FORMATS = ("human", "json", "github", "sarif")
 _CONFIG_OPTION = re.compile(r"--([A-Za-z_]\w*)_config(?:=(.+))?")
 GRAPHS = ("mermaid", "text")
+TEMPLATES = ("classifier", "asr", "finetune", "sweep", "lightning")
 EPILOG = (
     "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of espnet3-compile"
 )
@@ -38,6 +39,7 @@ class Arguments(NamedTuple):
     why: str | None
     diff: bool
     init: str | None
+    template: str | None
     from_espnet3: Path | None
     force: bool
     config_files: Mapping[str, Path]
@@ -66,6 +68,8 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
         parser.error("--init and --from-espnet3 stand alone, without a manifest")
     if given.force and given.from_espnet3 is None:
         parser.error("--force goes with --from-espnet3")
+    if given.template and given.init is None:
+        parser.error("--template goes with --init")
     return Arguments(**vars(given), config_files=files)
 
 
@@ -206,7 +210,12 @@ def _build_parser() -> argparse.ArgumentParser:
         "--NAME_config PATH checks a manifest with this file in the place of the config NAME",
     )
     add = parser.add_argument_group("starting a recipe").add_argument
-    add("--init", metavar="NAME", help="make the directory NAME with a recipe that runs as it is")
+    add("--init", metavar="PATH", help="make the directory PATH with a recipe that runs as it is")
+    add(
+        "--template",
+        choices=TEMPLATES,
+        help="what --init makes (default classifier); asr recognises recordings of yours",
+    )
     add(
         "--from-espnet3",
         metavar="DIR",

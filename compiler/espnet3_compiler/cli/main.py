@@ -14,7 +14,12 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import NoReturn
 
-from espnet3_compiler.cli.arguments import Arguments, find_manifests, parse_arguments
+from espnet3_compiler.cli.arguments import (
+    TEMPLATES,
+    Arguments,
+    find_manifests,
+    parse_arguments,
+)
 from espnet3_schemas.exit_codes import (
     BROKEN_PIPE,
     CLEAN,
@@ -79,7 +84,7 @@ def _run_command(arguments: Arguments, start: float) -> int:
     if arguments.init is not None:
         from espnet3_compiler.scaffold.create import create_recipe
 
-        return create_recipe(arguments.init)
+        return create_recipe(arguments.init, arguments.template or TEMPLATES[0])
     if arguments.from_espnet3 is not None:
         from espnet3_compiler.convert.convert import convert
 

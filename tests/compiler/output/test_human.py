@@ -187,7 +187,7 @@ LONG = Diagnostic(
 )
 
 
-@pytest.mark.parametrize("width", [40, 60, 80])
+@pytest.mark.parametrize("width", [48, 60, 80])
 @pytest.mark.parametrize("finding", [*ALL, LONG])
 def test_a_report_fits_its_terminal(finding, width):
     text = render((finding,), SUMMARY, columns=width)
