@@ -14,6 +14,7 @@ from espnet3_schemas.terminal import terminal_columns
 
 FORMATS = ("human", "json", "github", "sarif")
 _CONFIG_OPTION = re.compile(r"--([A-Za-z_]\w*)_config(?:=(.+))?")
+SHELLS = ("bash", "zsh", "fish")
 GRAPHS = ("mermaid", "text")
 TEMPLATES = ("classifier", "asr", "finetune", "sweep", "lightning")
 EPILOG = (
@@ -42,6 +43,8 @@ class Arguments(NamedTuple):
     template: str | None
     from_espnet3: Path | None
     force: bool
+    print_completion: str | None
+    names: bool
     config_files: Mapping[str, Path]
 
 
@@ -51,7 +54,7 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     Raises:
         SystemExit: With 2 for wrong usage, with 0 after ``--help`` and ``--version``.
     """
-    parser = _build_parser()
+    parser = build_parser()
     words, files = _take_config_files(argv)
     given, unknown = parser.parse_known_args(_with_graph_default(words))
     if unknown:
@@ -62,7 +65,8 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     starts = [start for start in (given.init, given.from_espnet3) if start is not None]
     if given.diff and given.from_espnet3 is None and (problem := _diff_problem(given, files)):
         parser.error(problem)
-    if not (given.manifests or starts or given.explain is not None):
+    answers = given.explain is not None or given.print_completion or given.names
+    if not (given.manifests or starts or answers):
         parser.error("name a manifest or a directory to look for recipe.yaml in")
     if starts and (len(starts) > 1 or given.manifests):
         parser.error("--init and --from-espnet3 stand alone, without a manifest")
@@ -125,7 +129,8 @@ def _diff_problem(given: argparse.Namespace, files: Mapping[str, Path]) -> str |
     return f"{wrong.replace('--sets', '--set')} does not go with --diff" if wrong else None
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="espnet3-compile",
         description="Check a recipe manifest and compile it into a directory that runs.",
@@ -205,6 +210,12 @@ def _build_parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="print the version",
     )
+    add(
+        "--print-completion",
+        choices=SHELLS,
+        help="print what a shell reads to complete the command line, of build/run.py too",
+    )
+    add("--names", action="store_true", help=argparse.SUPPRESS)  # what completion asks
     parser.add_argument_group(
         "configs for the command line of run.py",
         "--NAME_config PATH checks a manifest with this file in the place of the config NAME",

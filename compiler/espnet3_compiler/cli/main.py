@@ -17,6 +17,7 @@ from typing import NoReturn
 from espnet3_compiler.cli.arguments import (
     TEMPLATES,
     Arguments,
+    build_parser,
     find_manifests,
     parse_arguments,
 )
@@ -81,6 +82,14 @@ def _run_main(argv: Sequence[str]) -> int:
 def _run_command(arguments: Arguments, start: float) -> int:
     if arguments.explain is not None:
         return _print_explanation(arguments.explain)
+    if arguments.print_completion is not None:
+        from espnet3_compiler.cli.completion import print_completion
+
+        return print_completion(arguments.print_completion, build_parser())
+    if arguments.names:
+        from espnet3_compiler.cli.completion import print_names
+
+        return print_names(arguments.manifests)
     if arguments.init is not None:
         from espnet3_compiler.scaffold.create import create_recipe
 

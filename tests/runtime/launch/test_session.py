@@ -176,7 +176,9 @@ def test_stops(number: int, code: int, status: str, said: str, recipe: Toy) -> N
     assert done.returncode == code, done
     assert said in done.stderr
     assert recipe.receipt("first")["status"] == status
-    assert recipe.receipt("first")["error"] == ("ValueError: of its own (src/steps.py:18)" if number == 5 else None)
+    assert recipe.receipt("first")["error"] == (
+        "ValueError: of its own (src/steps.py:18)" if number == 5 else None
+    )
 
 
 @pytest.mark.parametrize(
