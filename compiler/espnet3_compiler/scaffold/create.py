@@ -10,7 +10,9 @@ from pathlib import Path, PurePath
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from espnet3_compiler.filesystem import refusal
+from espnet3_compiler.output.terminal_cells import fold_text
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
+from espnet3_schemas.terminal import terminal_columns
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _RESERVED = {"build", "data", "dataset", "exp", "src"}
@@ -76,7 +78,9 @@ def create_recipe(path: str, template: str = "classifier") -> int:
     steps = [] if here else [f"cd {shlex.quote(path)}"]
     steps += ["espnet3-compile recipe.yaml", "python build/run.py"]
     shown = "".join(f"\n  {step}" for step in steps)
-    print(f"wrote {path}: {', '.join(texts)}\nnext:{shown}", file=sys.stderr)
+    wrote = f"wrote {path}: {', '.join(texts)}"
+    lines = [*fold_text(wrote, terminal_columns(sys.stderr), "  "), f"next:{shown}"]
+    print("\n".join(lines), file=sys.stderr)
     return CLEAN
 
 

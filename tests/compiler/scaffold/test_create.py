@@ -185,6 +185,13 @@ def start(recipe: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.parametrize("name", ["model", "features", "decode"])
+def test_the_recogniser_is_that_of_digits(name: str, tmp_path: Path):
+    assert (make(tmp_path, "asr") / f"src/{name}.py").read_text() == (
+        ROOT / f"recipes/digits/asr/src/{name}.py"
+    ).read_text()
+
+
 BETTER = {
     "classifier": (r"accuracy test (\S+) %", 90, 100),
     "asr": (r"wer test (\S+) %", 0, 40),
