@@ -17,6 +17,7 @@ _ACTION_WORDS = {"run": "runs", "maybe": "may run", "skip": "skipped"}
 _MOST_REASONS = 3
 _MOST_RESULTS = 4
 _LEAST_COLUMN = 20
+_INDENT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ def print_line(text: str) -> None:
 def print_problem(text: str) -> None:
     """Print an error or a warning on stderr."""
     sys.stdout.flush()
+    head, newline, more = text.partition("\n")
+    text = f"{_fold_line(head, _INDENT, sys.stderr)}{newline}{more}"
     word, colon, rest = text.partition(":")
     line = f"{_colored_text(word + colon, '1;31', sys.stderr)}{rest}\n"
     print(line, end="", file=sys.stderr, flush=True)
@@ -141,14 +144,15 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
         print_line(_fold_line(f"  {line}".rstrip(), 2 + sum(widths[:-1]) + 2 * len(widths[:-1])))
 
 
-def _fold_line(line: str, start: int) -> str:
+def _fold_line(line: str, start: int, stream: TextIO | None = None) -> str:
     """Return a line that fits the terminal, what is too much of its last column below that.
 
     Args:
         line: The line.
         start: Where its last column starts.
+        stream: Where it goes, standard output by default.
     """
-    columns = terminal_columns(sys.stdout)
+    columns = terminal_columns(stream or sys.stdout)
     if columns is None or len(line) <= columns or columns - start < _LEAST_COLUMN:
         return line
     room = columns - start

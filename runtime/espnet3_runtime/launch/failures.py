@@ -210,7 +210,8 @@ def _foreign_frames(error: BaseException | None, build: Path) -> str:
     shown = traceback.TracebackException(type(error), error, found, compact=True)
     hidden = _hide_frames(shown, build)
     text = "".join(shown.format(chain=error.__cause__ is not None)).rstrip()
-    return f"{text}\n  {hidden} other frames: see the log" if hidden else text
+    frames = "1 other frame" if hidden == 1 else f"{hidden} other frames"
+    return f"{text}\n  {frames}: see the log" if hidden else text
 
 
 def _worker_frames(text: str, build: Path) -> Iterator[str]:

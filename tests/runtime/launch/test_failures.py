@@ -250,7 +250,7 @@ def test_frames_of_others_below_those_of_the_recipe_are_counted(below: str) -> N
         "Traceback (most recent call last):\n"
         '  File "/recipe/src.py", line 2, in work\n'
         "ValueError: no\n"
-        "  1 other frames: see the log"
+        "  1 other frame: see the log"
     )
 
 

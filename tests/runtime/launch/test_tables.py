@@ -105,6 +105,17 @@ def test_colours_are_for_terminals_that_want_them(
     assert err.getvalue() == f"{red}error:{end} a: b\n"
 
 
+def test_a_long_problem_is_folded_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    frame = f'  File "{"x" * 40}"'  # stays as it is
+    console.print_problem(f'error: stage "train" failed: it has no weights\n{frame}')
+    assert capsys.readouterr().err == (
+        f'error: stage "train" failed: it has no\n    weights\n{frame}\n'
+    )
+
+
 def test_a_problem_without_a_colon(capsys: pytest.CaptureFixture[str]) -> None:
     console.print_problem("all is well")
     assert capsys.readouterr() == ("", "all is well\n")
