@@ -225,7 +225,9 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--template",
         choices=TEMPLATES,
-        help="what --init makes (default classifier); asr recognises recordings of yours",
+        metavar="TEMPLATE",
+        help="what --init makes: classifier (default), asr (a recogniser of your recordings), "
+        "finetune, sweep or lightning",
     )
     add(
         "--from-espnet3",
