@@ -1,6 +1,7 @@
 """``--init``; that its recipe runs is a part of the tutorial, whose test is in tests/docs."""
 
 import csv
+import importlib.util
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from espnet3_compiler.cli import main
 from espnet3_compiler.cli.arguments import TEMPLATES
 from espnet3_compiler.scaffold import create
 from espnet3_compiler.scaffold.create import create_recipe
+from espnet3_runtime.errors import UserError
 
 FILES = {
     "README.md",
@@ -169,13 +171,7 @@ def run(recipe: Path, *words: str) -> str:
     """Compile the recipe, run it, and return what it printed."""
     compiled = [sys.executable, "-m", "espnet3_compiler", "--strict", "recipe.yaml"]
     subprocess.run(compiled, cwd=recipe, check=True, capture_output=True)
-    done = start(recipe, *words)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def start(recipe: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "build/run.py", *words],
         cwd=recipe,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -183,6 +179,8 @@ def start(recipe: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         check=False,
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("name", ["model", "features", "decode"])
@@ -250,20 +248,26 @@ def test_recordings_and_transcripts_of_ones_own(tmp_path: Path):
     with np.load(recipe / "exp/recipe/collect_stats/train/feats_stats.npz") as stats:
         assert stats["count"] == 20 * 51  # frames of 10 ms at 16 kHz
 
-    record(tmp_path / "list/a.wav", 8000, 1)
-    table = tmp_path / "list/table.csv"
-    table.write_text("audio,text,split\na.wav,one,train\na.wav,two,valid\na.wav,three  four,test\n")
-    source = ("--stages", "create_dataset", "--set", f"training.create_dataset.source={table}")
-    assert start(recipe, *source).returncode == 0
-    assert [(row["utt_id"], row["text"]) for row in rows(recipe, "test")] == [
-        ("000003-a", "three four")
-    ]
+
+def test_a_list_of_ones_own(tmp_path: Path):
+    path = make(tmp_path, "asr") / "dataset/corpus.py"
+    spec = importlib.util.spec_from_file_location("corpus_of_template", path)
+    corpus = sys.modules["corpus_of_template"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(corpus)
+    table = tmp_path / "table.csv"
+    table.write_text(
+        "audio,text,split\na.wav,one,train\na.wav,two,valid\nb/a.wav,three  four,test\n"
+    )
+    (found,) = corpus.read_corpus(table)["test"]
+    assert (found.utt_id, found.text) == ("000003-a", "three four")
+    assert found.audio == tmp_path / "b/a.wav"
     for text, problem in (
         ("audio,words\na.wav,one\n", f'"{table}" has no column "text"'),
         ("audio,text,split\na.wav,one,dev\n", f'row 1 of "{table}": "dev" is no split'),
-        ("audio,text\nb.wav,one\nb.wav,b\nb.wav,c\n", "cannot read"),
-        ("audio,text\na.wav,one\n", 'gives no utterance for the split "train"'),
+        ("audio,text\na.wav,one\n", f'"{table}" gives no utterance for the split "train"'),
     ):
         table.write_text(text)
-        failed = start(recipe, *source)
-        assert (failed.returncode, problem in failed.stderr) == (1, True), failed.stderr
+        with pytest.raises(UserError, match=re.escape(problem)):
+            corpus.read_corpus(table)
+    with pytest.raises(UserError, match="there is no file or directory"):
+        corpus.read_corpus(tmp_path / "nowhere")
