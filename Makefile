@@ -49,7 +49,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable '.[runtime,asr,digits,parallel,demo,hub,export,metrics,dev]'
+	$(INSTALL) --editable '.[runtime,asr,digits,parallel,demo,hub,export,metrics,completion,dev]'
 	touch $@ $(VENV)/demo.stamp
 
 $(LOWEST)/test.stamp: pyproject.toml constraints.txt .ci/lowest_versions.py .ci/lowest_others.txt

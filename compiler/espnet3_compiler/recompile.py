@@ -38,13 +38,20 @@ def recompose(build: Path, config_files: Mapping[str, Path], sets: Sequence[str]
         config_files: Files that replace declared configs, by config name.
         sets: ``name.key=value`` arguments; they come after those of the compile.
     """
+    import sys
+
     from espnet3_compiler.build.files import data_files
     from espnet3_compiler.output.human import render_one
+    from espnet3_schemas.terminal import takes_colour, terminal_columns
 
     outcome = _compile_again(build, config_files, sets)
     if outcome is None:
         return Recomposed(False, f"{build} holds no readable {LOCK}; compile the recipe again\n")
-    report = "".join(f"{render_one(finding)}\n\n" for finding in outcome.diagnostics)
+    colour, columns = takes_colour(sys.stderr), terminal_columns(sys.stderr)
+    report = "".join(
+        f"{render_one(finding, colour=colour, columns=columns)}\n\n"
+        for finding in outcome.diagnostics
+    )
     if outcome.plan is None:
         return Recomposed(False, report)
     return Recomposed(True, report, data_files(outcome.plan, build.resolve()))
@@ -86,7 +93,6 @@ def report(
         answers: The findings, as ``espnet3_runtime.preflight.protocol`` has them.
         form: ``human`` or ``json``.
     """
-    import os
     import sys
 
     from espnet3_compiler.deep.findings import answer_finding
@@ -95,6 +101,7 @@ def report(
     from espnet3_compiler.output.summary import Summary
     from espnet3_compiler.pipeline import display_name
     from espnet3_compiler.result import sort_findings
+    from espnet3_schemas.terminal import takes_colour, terminal_columns
 
     outcome = _compile_again(build, config_files, sets)
     if outcome is None:
@@ -108,8 +115,8 @@ def report(
     summary = Summary((name,), outcome.counts.checked, outcome.counts.not_checked)
     if form == "json":
         return as_json.render(found, summary)
-    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    return human.render(found, summary, colour=colour)
+    colour, columns = takes_colour(sys.stderr), terminal_columns(sys.stderr)
+    return human.render(found, summary, colour=colour, columns=columns)
 
 
 def _compile_again(

@@ -71,7 +71,7 @@ def test_values_of_the_command_line_have_their_place(build: Path) -> None:
 
 @pytest.mark.parametrize(
     ("terminal", "plain", "coloured"),
-    [(True, None, True), (True, "", False), (True, "1", False), (False, None, False)],
+    [(True, None, True), (True, "", True), (True, "1", False), (False, None, False)],
 )
 def test_colours_are_for_terminals(
     build: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool, plain: str | None, coloured: bool

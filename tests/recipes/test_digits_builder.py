@@ -43,7 +43,7 @@ def test_only_building_needs_the_engine_and_says_what_to_install(
     done = run("build/run.py", "--stages", "create_dataset", folder=folder, **hidden)
     assert done.returncode == 1
     assert 'needs the package "espeakng-loader", which is not installed' in done.stderr
-    assert "pip install 'espnet3-compile[digits]'" in done.stderr
+    assert "pip install espeakng-loader" in done.stderr
     assert "Traceback" not in done.stderr
     used = "from dataset import Dataset, DatasetBuilder; DatasetBuilder('data')"
     assert run("-c", used, folder=tmp_path / "recipes/digits/asr", **hidden).returncode == 0

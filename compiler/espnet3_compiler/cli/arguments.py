@@ -1,19 +1,22 @@
 """Parse the command line of ``espnet3-compile``."""
 
 import argparse
-import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 from espnet3_compiler.filesystem import is_directory, is_file, path_exists
+from espnet3_schemas.terminal import terminal_columns
 
 MANIFEST = "recipe.yaml"
 FORMATS = ("human", "json", "github", "sarif")
 _CONFIG_OPTION = re.compile(r"--([A-Za-z_]\w*)_config(?:=(.+))?")
+SHELLS = ("bash", "zsh", "fish")
 GRAPHS = ("mermaid", "text")
+TEMPLATES = ("classifier", "asr", "finetune", "sweep", "lightning")
 EPILOG = (
     "espnet3-compile schema NAME prints a schema for editors, --write puts them beside a recipe\n"
     "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of espnet3-compile"
@@ -39,8 +42,11 @@ class Arguments(NamedTuple):
     why: str | None
     diff: bool
     init: str | None
+    template: str | None
     from_espnet3: Path | None
     force: bool
+    print_completion: str | None
+    names: bool
     config_files: Mapping[str, Path]
 
 
@@ -50,11 +56,14 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     Raises:
         SystemExit: With 2 for wrong usage, with 0 after ``--help`` and ``--version``.
     """
-    parser = _build_parser()
+    parser = build_parser()
     words, files = _take_config_files(argv)
-    given = parser.parse_args(_with_graph_default(words))
+    given, unknown = parser.parse_known_args(_with_graph_default(words))
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_guess_option(unknown, parser)}")
     starts = [start for start in (given.init, given.from_espnet3) if start is not None]
-    if not (given.manifests or given.changed or starts or given.explain is not None):
+    answers = given.explain is not None or given.print_completion or given.names
+    if not (given.manifests or given.changed or starts or answers):
         given.manifests = [Path(MANIFEST)] if is_file(Path(MANIFEST)) else []
         if not given.manifests:
             parser.error("name a manifest or a directory to look for recipe.yaml in")
@@ -69,7 +78,19 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
         parser.error("--init and --from-espnet3 stand alone, without a manifest")
     if given.force and given.from_espnet3 is None:
         parser.error("--force goes with --from-espnet3")
+    if given.template and given.init is None:
+        parser.error("--template goes with --init")
     return Arguments(**vars(given), config_files=files)
+
+
+def _guess_option(words: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """Return what the first unknown option was probably meant to be, as the end of a message."""
+    from espnet3_compiler.diagnostics.suggest import closest_match
+
+    wrong = next((word for word in words if word.startswith("-")), "").strip("-")
+    known = re.findall(r"--(\w[\w-]*)", parser.format_usage())
+    near = closest_match(wrong.partition("=")[0], known) if wrong else None
+    return f"; did you mean --{near}?" if near else ""
 
 
 def _take_config_files(argv: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
@@ -114,7 +135,8 @@ def _diff_problem(given: argparse.Namespace, files: Mapping[str, Path]) -> str |
     return f"{wrong.replace('--sets', '--set')} does not go with --diff" if wrong else None
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="espnet3-compile",
         description="Check a recipe manifest and compile it into a directory that runs.",
@@ -207,12 +229,25 @@ def _build_parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="print the version",
     )
+    add(
+        "--print-completion",
+        choices=SHELLS,
+        help="print what a shell reads to complete the command line, of build/run.py too",
+    )
+    add("--names", action="store_true", help=argparse.SUPPRESS)  # what completion asks
     parser.add_argument_group(
         "configs for the command line of run.py",
         "--NAME_config PATH checks a manifest with this file in the place of the config NAME",
     )
     add = parser.add_argument_group("starting a recipe").add_argument
-    add("--init", metavar="NAME", help="make the directory NAME with a recipe that runs as it is")
+    add("--init", metavar="PATH", help="make the directory PATH with a recipe that runs as it is")
+    add(
+        "--template",
+        choices=TEMPLATES,
+        metavar="TEMPLATE",
+        help="what --init makes: classifier (default), asr (a recogniser of your recordings), "
+        "finetune, sweep or lightning",
+    )
     add(
         "--from-espnet3",
         metavar="DIR",
@@ -234,9 +269,8 @@ def _positive_number(text: str) -> float:
 
 
 def _help_formatter(prog: str) -> argparse.HelpFormatter:
-    """Return a formatter with a fixed width: to find the width it would import ``shutil``."""
-    columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() else 80
+    """Return a formatter that knows its width: to find it, it would import ``shutil``."""
+    width = terminal_columns(sys.stdout) or 80
     return argparse.RawDescriptionHelpFormatter(prog, width=max(width - 2, 40))
 
 

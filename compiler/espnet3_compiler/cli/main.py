@@ -14,7 +14,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import NoReturn
 
-from espnet3_compiler.cli.arguments import Arguments, parse_arguments
+from espnet3_compiler.cli.arguments import TEMPLATES, Arguments, build_parser, parse_arguments
 from espnet3_schemas.exit_codes import (
     BROKEN_PIPE,
     CLEAN,
@@ -85,10 +85,18 @@ def _run_words(argv: Sequence[str], start: float) -> int:
 def _run_command(arguments: Arguments, start: float) -> int:
     if arguments.explain is not None:
         return _print_explanation(arguments.explain)
+    if arguments.print_completion is not None:
+        from espnet3_compiler.cli.completion import print_completion
+
+        return print_completion(arguments.print_completion, build_parser())
+    if arguments.names:
+        from espnet3_compiler.cli.completion import print_names
+
+        return print_names(arguments.manifests)
     if arguments.init is not None:
         from espnet3_compiler.scaffold.create import create_recipe
 
-        return create_recipe(arguments.init)
+        return create_recipe(arguments.init, arguments.template or TEMPLATES[0])
     if arguments.from_espnet3 is not None:
         from espnet3_compiler.convert.convert import convert
 

@@ -1,6 +1,5 @@
 """Compile the manifests of the command line, report once, and write the builds."""
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from espnet3_compiler.pipeline import compile_manifest, display_name
 from espnet3_compiler.result import CompileResult, sort_findings
 from espnet3_schemas import LOCK
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
+from espnet3_schemas.terminal import takes_colour, terminal_columns
 
 BUILD = "build"
 MANY = 16
@@ -213,8 +213,8 @@ def _print_report(
     if arguments.format == "human":
         from espnet3_compiler.output import human
 
-        colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-        sys.stderr.write(human.render(findings, summary, colour=colour))
+        colour, columns = takes_colour(sys.stderr), terminal_columns(sys.stderr)
+        sys.stderr.write(human.render(findings, summary, colour=colour, columns=columns))
     else:
         from espnet3_compiler.output import as_json, github, sarif
 

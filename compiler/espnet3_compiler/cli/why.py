@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -21,6 +21,7 @@ from espnet3_compiler.syntax.tree import (
 )
 
 LONGEST_VALUE = 60
+KINDS = ("configs", "models")
 
 
 def explain_value(outcome: CompileResult, dotted: str) -> tuple[str, bool]:
@@ -29,13 +30,13 @@ def explain_value(outcome: CompileResult, dotted: str) -> tuple[str, bool]:
     Args:
         outcome: A manifest whose configs were composed and resolved.
         dotted: The name of a config or model and a path in it, for example
-            ``training.optimizer.lr`` or ``training.dataset.train[0].data_src_args``.
+            ``training.optimizer.lr`` or ``training.dataset.train[0].data_src_args``; or as recipes
+            write it, ``configs.training.optimizer.lr``, ``models.ctc.vocab_size``, in ``${…}`` too.
     """
-    name, *steps = re.findall(r"[^.\[\]]+", dotted) or [""]
-    root, composed = _find_root(outcome, name)
+    kinds, name, steps = _split_name(dotted, outcome)
+    root, composed = _find_root(outcome, name, kinds)
     if root is None:
-        resolved = outcome.resolved
-        known = [*resolved.configs, *resolved.models] if resolved else []
+        known = [known for kind in kinds for known in getattr(outcome.resolved, kind, ())]
         return _of_rows(outcome, name) or _unknown_path_message(dotted, name, known), False
     path: Path = ()
     node: Node = root
@@ -54,12 +55,23 @@ def explain_value(outcome: CompileResult, dotted: str) -> tuple[str, bool]:
     return "\n".join(lines) + "\n", True
 
 
-def _find_root(outcome: CompileResult, name: str) -> tuple[Node | None, Composed | None]:
-    if outcome.resolved is None or outcome.composition is None:
-        return None, None
-    node = outcome.resolved.configs.get(name) or outcome.resolved.models.get(name)
-    composed = outcome.composition.configs.get(name) or outcome.composition.models.get(name)
-    return node, composed
+def _split_name(dotted: str, outcome: CompileResult) -> tuple[tuple[str, ...], str, list[str]]:
+    """Return where a name may stand, ``configs`` or ``models``, the name, and the steps below."""
+    written = re.fullmatch(r"\$\{(.*)\}", dotted.strip())
+    first, *steps = re.findall(r"[^.\[\]]+", written[1] if written else dotted) or [""]
+    if first in KINDS and steps and _find_root(outcome, first, KINDS)[0] is None:
+        return (first,), steps[0], steps[1:]
+    return KINDS, first, steps
+
+
+def _find_root(
+    outcome: CompileResult, name: str, kinds: Iterable[str]
+) -> tuple[Node | None, Composed | None]:
+    for kind in kinds:
+        node = getattr(outcome.resolved, kind, {}).get(name)
+        if node is not None:
+            return node, getattr(outcome.composition, kind, {}).get(name)
+    return None, None
 
 
 def _child_keys(node: Node) -> list[str | int]:

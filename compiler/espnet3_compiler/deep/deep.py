@@ -13,8 +13,7 @@ from espnet3_compiler.deep.request import make_request
 from espnet3_compiler.ignored import without_ignored
 from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.result import CompileResult, sort_findings
-
-INSTALL_COMMAND = 'pip install "espnet3-compile[runtime]"'
+from espnet3_schemas.installation import install_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,9 @@ def unavailable_reason() -> str | None:
     absent = missing_packages()
     if not absent:
         return None
-    return f"--deep needs {', '.join(absent)}, not installed here; run: {INSTALL_COMMAND}"
+    return (
+        f"--deep needs {', '.join(absent)}, not installed here; run: {install_command('runtime')}"
+    )
 
 
 def check_deeply(outcome: CompileResult, limits: ProbeLimits) -> DeepResult:

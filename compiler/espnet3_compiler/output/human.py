@@ -8,9 +8,18 @@ from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.output.summary import Summary, summary_line
-from espnet3_compiler.output.terminal_cells import clip_line, escape_controls
+from espnet3_compiler.output.terminal_cells import (
+    DisplayLine,
+    cell_width,
+    clip_line,
+    escape_controls,
+    fold_text,
+)
 
 WIDTH = 120
+"""The longest source line in a file, where other lines are as long as they are."""
+LEAST_WIDTH = 24
+"""Cells of a source line or label on the narrowest terminal."""
 LEAST_GUTTER = 2
 MOST_UNCHECKED = 10
 """How many targets that were not checked are named."""
@@ -18,7 +27,11 @@ COLOURS = {"error": "1;31", "warning": "1;33", "frame": "1;34", "note": "36", "b
 
 
 def render(
-    diagnostics: Iterable[Diagnostic], summary: Summary, *, colour: bool = False, width: int = WIDTH
+    diagnostics: Iterable[Diagnostic],
+    summary: Summary,
+    *,
+    colour: bool = False,
+    columns: int | None = None,
 ) -> str:
     """Return a report for a terminal, with the totals in its last line.
 
@@ -26,13 +39,17 @@ def render(
         diagnostics: Findings in the order of the report.
         summary: The totals.
         colour: Whether to use ANSI colours.
-        width: Longest source line in cells before it is clipped.
+        columns: Width of the terminal; None for a file.
     """
     found = tuple(diagnostics)
-    blocks = [render_one(diagnostic, colour=colour, width=width) for diagnostic in found]
-    unchecked = "\n".join(map(escape_controls, _unchecked_lines(summary.not_checked)))
+    blocks = [render_one(diagnostic, colour=colour, columns=columns) for diagnostic in found]
+    unchecked = "\n".join(
+        "\n".join(fold_text(escape_controls(line), columns, "  "))
+        for line in _unchecked_lines(summary.not_checked)
+    )
     blocks += [unchecked] if unchecked else []
-    return "\n\n".join([*blocks, escape_controls(summary_line(found, summary))]) + "\n"
+    total = fold_text(escape_controls(summary_line(found, summary)), columns, "  ")
+    return "\n\n".join([*blocks, "\n".join(total)]) + "\n"
 
 
 def _unchecked_lines(found: Sequence[Diagnostic]) -> Iterator[str]:
@@ -44,20 +61,19 @@ def _unchecked_lines(found: Sequence[Diagnostic]) -> Iterator[str]:
         yield f"note: {len(found) - MOST_UNCHECKED} more were not checked; --format json lists all"
 
 
-def render_one(diagnostic: Diagnostic, *, colour: bool = False, width: int = WIDTH) -> str:
+def render_one(diagnostic: Diagnostic, *, colour: bool = False, columns: int | None = None) -> str:
     """Return one finding without a line break at its end.
 
     Args:
         diagnostic: The finding.
         colour: Whether to use ANSI colours.
-        width: Longest source line in cells before it is clipped.
+        columns: Width of the terminal; None for a file.
     """
     code = BY_NUMBER[diagnostic.code]
     labels = [(diagnostic.primary, "^"), *((label, "-") for label in diagnostic.related)]
     gutter = max(LEAST_GUTTER, *(len(str(_label_line(label))) for label, _ in labels))
-    page = _Page(colour, width, " " * gutter)
-    head = page.paint(f"{code.severity}[{code.number} {code.name}]", code.severity)
-    lines = [f"{head}{page.paint(': ' + escape_controls(diagnostic.message), 'bold')}"]
+    page = _Page(colour, columns, " " * gutter)
+    lines = page.headline(f"{code.severity}[{code.number} {code.name}]", diagnostic)
     for index, (source, group) in enumerate(_by_source(labels)):
         lines += [page.bar()] if index else []
         lines += _source_excerpt(source, group, page, ":::" if index else "-->")
@@ -65,8 +81,7 @@ def render_one(diagnostic: Diagnostic, *, colour: bool = False, width: int = WID
     footer += [("note", text) for text in diagnostic.notes]
     lines += [page.bar()] if footer else []
     for kind, text in footer:
-        bullet = page.paint(f"{page.gutter} =", "frame")
-        lines.append(f"{bullet} {page.paint(f'{kind}:', 'note')} {escape_controls(text)}")
+        lines += page.advice(kind, text)
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -74,14 +89,45 @@ class _Page(NamedTuple):
     """How lines are written: in colours, how wide, and behind which gutter."""
 
     colour: bool
-    width: int
+    columns: int | None
     gutter: str
+
+    @property
+    def room(self) -> int | None:
+        """Cells beside the gutter on a terminal."""
+        return self.columns and max(self.columns - len(self.gutter) - 3, LEAST_WIDTH)
 
     def paint(self, text: str, style: str) -> str:
         return f"\x1b[{COLOURS[style]}m{text}\x1b[0m" if self.colour else text
 
     def bar(self, number: str = "") -> str:
         return self.paint(f"{number:>{len(self.gutter)}} |", "frame")
+
+    def headline(self, code: str, diagnostic: Diagnostic) -> list[str]:
+        """Return the code and the message."""
+        text = f"{code}: {escape_controls(diagnostic.message)}"
+        width = self.columns and max(self.columns, len(code) + 1)
+        first, *rest = fold_text(text, width, f"{self.gutter}   ")
+        head = self.paint(code, BY_NUMBER[diagnostic.code].severity)
+        bold = [self.paint(line, "bold") for line in (first[len(code) :], *rest)]
+        return [head + bold[0], *bold[1:]]
+
+    def advice(self, kind: str, text: str) -> list[str]:
+        """Return a help or a note."""
+        start = f"{self.gutter} = {kind}: "
+        lines = fold_text(start + escape_controls(text), self.columns, " " * len(start))
+        bullet = f"{self.paint(f'{self.gutter} =', 'frame')} {self.paint(f'{kind}:', 'note')} "
+        return [bullet + lines[0][len(start) :], *lines[1:]]
+
+    def marked(self, marks: str, view: DisplayLine, text: str, style: str) -> list[str]:
+        """Return the marks below a source line, and what is said of them."""
+        row = f"{marks} {text}".rstrip()
+        rows = [(view.start, row)]
+        if self.room and view.start + cell_width(row) > self.room:
+            start = min(view.start, max(self.room - cell_width(text), 0))
+            below = fold_text(text, self.room, "")
+            rows = [(view.start, marks), *((start, line) for line in below)]
+        return [f"{self.bar()} {' ' * start}{self.paint(line, style)}" for start, line in rows]
 
 
 def _by_source(labels: list[tuple[Label, str]]) -> list[tuple[Source, list[tuple[Label, str]]]]:
@@ -120,14 +166,14 @@ def _marked_line(
     lines: list[str] = []
     for label, mark in labels:
         column = source.line_column(label.span.start)[1] - 1
-        view = clip_line(text, column, column + label.span.end - label.span.start, page.width)
+        end = column + label.span.end - label.span.start
+        view = clip_line(text, column, end, page.room or WIDTH)
         if not lines or view.text != shown:
             lines.append(f"{page.bar('' if source.kind == 'set' else str(number))} {view.text}")
         shown = view.text
         marks = mark * (view.end - view.start)
         style = "error" if mark == "^" else "frame"
-        row = page.paint(f"{marks} {escape_controls(label.text)}".rstrip(), style)
-        lines.append(f"{page.bar()} {' ' * view.start}{row}")
+        lines += page.marked(marks, view, escape_controls(label.text), style)
     return lines
 
 

@@ -1,5 +1,6 @@
 """Source lines as they look on a terminal: tabs, wide characters, control characters, width."""
 
+import re
 import unicodedata
 from typing import NamedTuple
 
@@ -24,6 +25,26 @@ def escape_controls(text: str) -> str:
     )
 
 
+def fold_text(text: str, width: int | None, indent: str) -> list[str]:
+    """Return a text in lines of at most ``width`` cells, broken between words.
+
+    Args:
+        text: One line.
+        width: Available cells; None for as many as it takes. A longer word stays whole.
+        indent: What stands before all lines but the first.
+    """
+    if width is None or cell_width(text) <= width:
+        return [text]
+    lines, line = [], ""
+    for word in re.findall(r" *[^ ]+", text):
+        if line.strip() and cell_width(line + word) > width:
+            lines.append(line)
+            line = indent + word.lstrip()
+        else:
+            line += word
+    return [*lines, line]
+
+
 def clip_line(line: str, start: int, end: int, width: int) -> DisplayLine:
     """Return a line for display, clipped around a span in it.
 
@@ -36,7 +57,7 @@ def clip_line(line: str, start: int, end: int, width: int) -> DisplayLine:
     cells = _line_cells(line)
     edges = [0]
     for cell in cells:
-        edges.append(edges[-1] + _cell_width(cell))
+        edges.append(edges[-1] + cell_width(cell))
     first, last = edges[min(start, len(cells))], edges[min(end, len(cells))]
     if edges[-1] <= width:
         return DisplayLine("".join(cells), first, max(last, first + 1))
@@ -54,7 +75,7 @@ def _clip_cells(
     kept = cells[begin + len(head) : stop - len(tail)]
     text = head + "".join(kept) + tail
     offset = edges[begin + len(head)] - len(head)
-    end = min(last - offset, sum(_cell_width(cell) for cell in kept) + len(head))
+    end = min(last - offset, sum(cell_width(cell) for cell in kept) + len(head))
     return DisplayLine(text, first - offset, max(end, first - offset + 1))
 
 
@@ -66,7 +87,7 @@ def _line_cells(line: str) -> list[str]:
         cell = " " * (TAB - column % TAB) if char == "\t" else char
         cell = "\N{REPLACEMENT CHARACTER}" if _is_unprintable(cell) else cell
         cells.append(cell)
-        column += _cell_width(cell)
+        column += cell_width(cell)
     return cells
 
 
@@ -74,7 +95,8 @@ def _is_unprintable(char: str) -> bool:
     return len(char) == 1 and unicodedata.category(char) in UNPRINTABLE_CATEGORIES
 
 
-def _cell_width(cell: str) -> int:
+def cell_width(cell: str) -> int:
+    """Return how many cells a text takes."""
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
         for char in cell

@@ -1,12 +1,13 @@
 """The command line of ``run.py``."""
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from espnet3_runtime.build.lock import Build
-from espnet3_runtime.errors import UsageError, did_you_mean
+from espnet3_runtime.errors import UsageError, did_you_mean, nearest
 
 _ALL = "all"
 _FLAGS = (
@@ -74,7 +75,11 @@ def read_arguments(build: Build, argv: Sequence[str], directory: Path) -> Argume
         UsageError: An argument is unknown, or names a stage or file that does not exist.
         SystemExit: ``--help`` was given and shown.
     """
-    given = _make_parser(build).parse_args(argv)
+    parser = _make_parser(build)
+    given, unknown = parser.parse_known_args(argv)
+    if unknown:
+        hint = _guess_option(unknown, parser)
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}", hint=hint)
     files = {
         name: directory / path
         for name in build.configs
@@ -101,6 +106,13 @@ def read_arguments(build: Build, argv: Sequence[str], directory: Path) -> Argume
         words=tuple(argv),
         **{flag: getattr(given, flag) for flag in _FLAGS},
     )
+
+
+def _guess_option(words: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """Return what the first unknown option was probably meant to be; otherwise where all are."""
+    wrong = next((word.partition("=")[0] for word in words if word.startswith("-")), "")
+    near = nearest(wrong.strip("-"), re.findall(r"--(\w+)", parser.format_usage()))
+    return f'did you mean "--{near}"?' if near else "--help lists the arguments"
 
 
 def _make_parser(build: Build) -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """The lines and tables that a person reads while stages run."""
 
-import os
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -11,10 +11,13 @@ from espnet3_runtime.incremental.plan import Verdict
 from espnet3_runtime.incremental.receipts import Receipt, Unreadable
 from espnet3_runtime.process.progress import format_duration
 from espnet3_schemas.build_records import Stage
+from espnet3_schemas.terminal import takes_colour, terminal_columns
 
 _ACTION_WORDS = {"run": "runs", "maybe": "may run", "skip": "skipped"}
 _MOST_REASONS = 3
 _MOST_RESULTS = 4
+_LEAST_COLUMN = 20
+_INDENT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ def print_line(text: str) -> None:
 def print_problem(text: str) -> None:
     """Print an error or a warning on stderr."""
     sys.stdout.flush()
+    head, newline, more = text.partition("\n")
+    text = f"{_fold_line(head, _INDENT, sys.stderr)}{newline}{more}"
     word, colon, rest = text.partition(":")
     line = f"{_colored_text(word + colon, '1;31', sys.stderr)}{rest}\n"
     print(line, end="", file=sys.stderr, flush=True)
@@ -53,7 +58,8 @@ def show_plan(build: Build, verdicts: Sequence[Verdict], most: int | None = _MOS
     width = max((len(verdict.stage.name) for verdict in verdicts), default=0)
     for verdict in verdicts:
         word = _ACTION_WORDS[verdict.action]
-        print_line(f"  {verdict.stage.name:<{width}}  {word:<8} {_format_reasons(verdict, most)}")
+        line = f"  {verdict.stage.name:<{width}}  {word:<8} {_format_reasons(verdict, most)}"
+        print_line(_fold_line(line, width + 13))
     if most is None:
         _show_logs(verdict.stage for verdict in verdicts)
 
@@ -135,7 +141,23 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        print_line(f"  {line}".rstrip())
+        print_line(_fold_line(f"  {line}".rstrip(), 2 + sum(widths[:-1]) + 2 * len(widths[:-1])))
+
+
+def _fold_line(line: str, start: int, stream: TextIO | None = None) -> str:
+    """Return a line that fits the terminal, what is too much of its last column below that.
+
+    Args:
+        line: The line.
+        start: Where its last column starts.
+        stream: Where it goes, standard output by default.
+    """
+    columns = terminal_columns(stream or sys.stdout)
+    if columns is None or len(line) <= columns or columns - start < _LEAST_COLUMN:
+        return line
+    room = columns - start
+    below = textwrap.wrap(line[start:], room, break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * start}".join([line[:start] + below[0], *below[1:]])
 
 
 def _format_reasons(verdict: Verdict, most: int | None) -> str:
@@ -149,5 +171,4 @@ def _format_reasons(verdict: Verdict, most: int | None) -> str:
 
 
 def _colored_text(text: str, code: str, stream: TextIO) -> str:
-    plain = not stream.isatty() or "NO_COLOR" in os.environ
-    return text if plain else f"\033[{code}m{text}\033[0m"
+    return f"\033[{code}m{text}\033[0m" if takes_colour(stream) else text

@@ -4,9 +4,8 @@ import errno
 import os
 import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 
 import espnet3_runtime
 from espnet3_runtime.atomic import free_bytes, is_full
@@ -16,6 +15,8 @@ Locate = Callable[[Path, str], str | None]
 """Gives the location of a stage in the manifest, ``recipe.yaml:31:5``, from a build and a name."""
 
 _OURS = Path(espnet3_runtime.__file__).parent
+_STANDARD = Path(os.__file__).parent
+_INSTALLED = {"site-packages", "dist-packages"}
 
 
 def summarize_error(error: BaseException) -> str:
@@ -25,6 +26,9 @@ def summarize_error(error: BaseException) -> str:
         return known.message
     if isinstance(error, UserError):
         return error.message.splitlines()[0]
+    worker = _IN_WORKER.search(str(error))
+    if worker:
+        return worker["message"]
     text = str(error).splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
@@ -37,7 +41,8 @@ def explain_error(error: BaseException, build: Path) -> str:
         build: The build directory; its ``system.py`` counts as ours.
 
     A mistake in the recipe and a full disk are reported without a traceback; an exception from the
-    recipe's code, or from a library that it called, with the frames below ours.
+    recipe's code, or from a library that it called, with the frames of the recipe's code, or where
+    there are none with those below ours.
     """
     known = _environment_error(error)
     if known is not None:
@@ -162,21 +167,84 @@ def stopped_by_signal(error: BaseException) -> bool:
     return any(isinstance(one, KeyboardInterrupt) for one in exception_chain(error))
 
 
+def find_code_place(error: BaseException, build: Path, recipe_dir: Path) -> str | None:
+    """Return the innermost line of the recipe's code that an exception went through.
+
+    Args:
+        error: What a stage raised.
+        build: The build directory; its ``system.py`` counts as ours.
+        recipe_dir: The start of the path that is returned, as in ``src/model.py:31``.
+    """
+    for link in (error, error.__cause__):
+        frames = traceback.extract_tb(link.__traceback__) if link else []
+        found = [frame for frame in frames if _is_of_user(frame.filename, build)]
+        names = [f'File "{one.filename}", line {one.lineno}' for one in found[-1:]]
+        for name, number in reversed(_FRAME.findall("\n".join([*names, *str(link).splitlines()]))):
+            if _is_of_user(name, build):
+                file = Path(name).resolve()
+                inside = file.is_relative_to(recipe_dir.resolve())
+                return f"{file.relative_to(recipe_dir.resolve()) if inside else file}:{number}"
+    return None
+
+
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_IN_WORKER = re.compile(
+    r"^Caught (\w+) in .*worker process \d+\.\n(?P<frames>.*?^)(?P<message>\S*\1\b[^\n]*)",
+    re.DOTALL | re.MULTILINE,
+)
+"""What torch makes of the message of an error in a worker: with all the frames there."""
+
+
 def _foreign_frames(error: BaseException | None, build: Path) -> str:
+    """Return the frames of the recipe's code, otherwise those below ours; empty without any."""
     if error is None:
         return ""
+    worker = _IN_WORKER.search(str(error))
+    if worker:
+        return "".join([*_worker_frames(worker["frames"], build), worker["message"]]).rstrip()
     found = error.__traceback__
-    while found is not None and _is_ours(found, build):
+    while found is not None and _is_ours(found.tb_frame.f_code.co_filename, build):
         found = found.tb_next
     if found is None:
         return ""
     shown = traceback.TracebackException(type(error), error, found, compact=True)
-    return "".join(shown.format(chain=error.__cause__ is not None)).rstrip()
+    hidden = _hide_frames(shown, build)
+    text = "".join(shown.format(chain=error.__cause__ is not None)).rstrip()
+    frames = "1 other frame" if hidden == 1 else f"{hidden} other frames"
+    return f"{text}\n  {frames}: see the log" if hidden else text
 
 
-def _is_ours(frame: TracebackType, build: Path) -> bool:
-    name = frame.tb_frame.f_code.co_filename
+def _worker_frames(text: str, build: Path) -> Iterator[str]:
+    """Yield the lines of a traceback, of its frames those of the recipe's code."""
+    keep = True
+    for line in text.splitlines(keepends=True):
+        frame = _FRAME.match(line.strip())
+        if frame or not line.startswith("    "):
+            keep = frame is None or _is_of_user(frame[1], build)
+        if keep:
+            yield line.replace("Original Traceback", "Traceback")
+
+
+def _hide_frames(shown: traceback.TracebackException, build: Path) -> int:
+    """Leave only frames of the recipe's code, where there are some; return how many went."""
+    kept = [frame for frame in shown.stack if _is_of_user(frame.filename, build)]
+    if not kept:
+        return 0
+    hidden = len(shown.stack) - len(kept)
+    shown.stack = traceback.StackSummary.from_list(kept)
+    return hidden + (_hide_frames(shown.__cause__, build) if shown.__cause__ else 0)
+
+
+def _is_of_user(name: str, build: Path) -> bool:
+    """Return whether a file is code of the recipe, or of a package that is not installed."""
+    if name.startswith("<") or _is_ours(name, build):
+        return False
+    path = Path(name)
+    return not (_INSTALLED & set(path.parts) or path.is_relative_to(_STANDARD))
+
+
+def _is_ours(name: str, build: Path) -> bool:
     file = Path(name)
     if name.startswith("<frozen importlib") or file.parent.name == "importlib":
         return True  # on the way to a module of the recipe, or to none
-    return file.is_relative_to(_OURS) or file.resolve() == build / "system.py"
+    return file.is_relative_to(_OURS) or file.resolve() in (build / "system.py", build / "run.py")

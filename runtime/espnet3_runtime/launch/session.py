@@ -21,6 +21,7 @@ from espnet3_runtime.launch.failures import (
     Locate,
     disk_error,
     explain_error,
+    find_code_place,
     lost_a_worker,
     stopped_by_signal,
     summarize_error,
@@ -283,8 +284,10 @@ class Session:
         if stopped:
             receipt = replace(receipt, status="interrupted")
         else:
-            reason = redact(summarize_error(error), secrets)
-            receipt = replace(receipt, status="failed", error=reason)
+            build = self.runner.build
+            place = find_code_place(error, build.directory, build.recipe_dir)
+            reason = summarize_error(error) + (f" ({place})" if place else "")
+            receipt = replace(receipt, status="failed", error=redact(reason, secrets))
         try:
             self._close(receipt, clock)
         except OSError as problem:  # a full disk: the receipt still says "running"

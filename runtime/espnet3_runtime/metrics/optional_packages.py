@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 
 from espnet3_runtime.errors import UserError
+from espnet3_schemas.installation import install_command
 
 
 def require_package(module: str, extra: str = "", *, install: str = "") -> Any:
@@ -21,5 +22,5 @@ def require_package(module: str, extra: str = "", *, install: str = "") -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module
-        hint = install or f"pip install 'espnet3-compile[{extra}]'"
+        hint = install or install_command(extra)
         raise UserError(f'the package "{missing}" is not installed', hint=hint) from None

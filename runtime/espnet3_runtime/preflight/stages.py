@@ -25,6 +25,7 @@ from espnet3_runtime.preflight.trainer import is_constructible, is_untouched, tr
 from espnet3_runtime.preflight.tried_stage import FindPlace, TriedStage
 from espnet3_runtime.process.dask_workers import is_local, require_cluster
 from espnet3_schemas import TARGET
+from espnet3_schemas.installation import install_command
 
 _PACKAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "train": (("torch", "lightning"), "runtime"),
@@ -58,7 +59,7 @@ def _need_packages(tried: TriedStage) -> None:
     if missing and not _is_dry(tried):
         location = RecipeLocation(("stages", tried.stage.name), (), tried.stage.name)
         text = f'"{tried.stage.name}" needs the package "{missing[0]}", which is not installed'
-        help_ = (f"pip install 'espnet3-compile[{extra}]'",)
+        help_ = (install_command(extra),)
         tried.answers.report_finding("R912", location, text, help_=help_)
         raise FoundError
 

@@ -17,6 +17,7 @@ from typing import Any, Self
 from espnet3_runtime.config import to_plain
 from espnet3_runtime.errors import UserError, exception_chain
 from espnet3_runtime.process.cores import usable_cores
+from espnet3_schemas.installation import install_command
 
 _CLUSTERS: Mapping[str, tuple[str, str]] = {
     "local": ("distributed", "LocalCluster"),
@@ -339,7 +340,7 @@ def _import_package(module: str) -> Any:
         raise UserError(
             f'several workers need the package "{package}", which is not installed',
             where="parallel",
-            hint="pip install 'espnet3-compile[parallel]'"
+            hint=install_command("parallel")
             if package in ("distributed", "dask-jobqueue")
             else f"pip install {package}",
         ) from error

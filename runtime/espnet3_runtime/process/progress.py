@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TextIO
 
 from espnet3_runtime.stage import Bar
+from espnet3_schemas.terminal import moves_cursor
 
 _LEAST_SECONDS = 3.0
 
@@ -25,7 +26,7 @@ class Bars:
         """Return a bar for ``total`` items (None: unknown)."""
         if self._quiet:
             yield _HiddenBar()
-        elif self._stream.isatty():
+        elif moves_cursor(self._stream):
             from tqdm import tqdm
 
             name = f"  {description}"

@@ -20,6 +20,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.model import InferenceModel
 from espnet3_runtime.value_type import ValueType
 from espnet3_schemas.bundles import DEMO_BUNDLE
+from espnet3_schemas.installation import install_command
 
 Types = Mapping[str, ValueType]
 SETTINGS = "demo.yaml"
@@ -240,6 +241,6 @@ def _import_gradio() -> Any:
     except ModuleNotFoundError:
         raise UserError(
             'the demo needs the package "gradio", which is not installed',
-            hint="pip install 'espnet3-compile[demo]'",
+            hint=install_command("demo"),
         ) from None
     return gradio

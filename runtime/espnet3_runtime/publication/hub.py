@@ -9,6 +9,7 @@ from typing import Any
 from espnet3_runtime.atomic import write_json
 from espnet3_runtime.errors import UserError, exception_chain
 from espnet3_runtime.stage import Outputs, StageContext
+from espnet3_schemas.installation import install_command
 
 _CONFLICT = 409
 _NO_ACCESS = (401, 403)
@@ -158,7 +159,7 @@ def _library() -> Any:
     except ModuleNotFoundError:
         raise UserError(
             'the hub needs the package "huggingface_hub", which is not installed',
-            hint="pip install 'espnet3-compile[hub]'",
+            hint=install_command("hub"),
         ) from None
     return huggingface_hub
 

@@ -11,7 +11,7 @@ from espnet3_runtime.errors import InstantiateError
 from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_placeholder
 
 INSTALL = (
-    'install ESPnet: pip install "espnet3-compile[espnet2]" and then pip install --no-deps '
+    "install ESPnet: the extra espnet2 of espnet3-compile, and then pip install --no-deps "
     "espnet==202511"
 )
 _log = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from espnet3_runtime.stage import Bar, Progress
 from espnet3_runtime.training.curves import Curves
 from espnet3_runtime.training.lightning_code.state import TrainingState
 from espnet3_runtime.training.measurements import latest_values, logged_values, read_value
+from espnet3_schemas.terminal import moves_cursor
 
 LINE_EVERY = 60.0
 """Seconds between lines within an epoch."""
@@ -210,7 +211,7 @@ class ProgressCallback(pl.Callback):
         if trainer.progress_bar_callback is not None:
             return  # the recipe has a bar of Lightning's
         done = done if done < (total or 0) else 0
-        if self._path is not None and not sys.stderr.isatty():
+        if self._path is not None and not moves_cursor(sys.stderr):
             self._bar = Lines(self._say, description, total, done, LINE_EVERY, part=0)
         else:
             self._open = self._progress(description, total)

@@ -96,6 +96,24 @@ def test_why(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("models.ctc.vocab_size", "ctc.vocab_size = "),
+        ("${configs.full.seed}", "full.seed = "),
+        ("configs.full.seed", "full.seed = "),
+    ],
+)
+def test_why_of_a_name_as_recipes_write_it(path: str, named: str, capsys) -> None:
+    assert call("--why", path, GOLDEN / "pipeline") == 0
+    assert capsys.readouterr().out.startswith(named)
+
+
+def test_why_of_a_name_of_the_other_kind(capsys) -> None:
+    assert call("--why", "models.full.seed", GOLDEN / "pipeline") == 2
+    assert 'no "full"; there is: ctc\n' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "path", ["full.optimzer.lr", "ful.optimizer", "full.dataset.train[7]", "..", ""]
 )
 def test_why_of_nothing(path: str, capsys) -> None:

@@ -175,3 +175,31 @@ def test_the_last_line_sums_up(findings, summary, line):
 
 def test_findings_are_apart_by_one_empty_line():
     assert len(render(ALL, SUMMARY).split("\n\n")) == len(ALL) + 1
+
+
+LONG = Diagnostic(
+    "R502",
+    "src.model.CTCModel has no argument with a name that is as long as this one",
+    Label(
+        span(RECIPE, "train"), "not in (frontend, feats_stats, vocab_size, hidden_size, dropout)"
+    ),
+    help=("write one of the names that the class has, or give the class another argument",),
+)
+
+
+@pytest.mark.parametrize("width", [48, 60, 80])
+@pytest.mark.parametrize("finding", [*ALL, LONG])
+def test_a_report_fits_its_terminal(finding, width):
+    text = render((finding,), SUMMARY, columns=width)
+    assert max(map(columns, text.splitlines())) <= width
+    assert "^" in text
+    words = [line.strip(" |=") for line in text.splitlines()]
+    assert " ".join(" ".join(words).split()).count(finding.message) == 1
+
+
+def test_what_is_said_of_a_mark_stands_below_where_there_is_no_room():
+    lines = render_one(LONG, columns=60).splitlines()
+    assert lines[5:7] == [
+        "   |           ^^^^^",
+        "   | not in (frontend, feats_stats, vocab_size, hidden_size,",
+    ]

@@ -152,7 +152,7 @@ def test_a_clipped_line_is_shown_again_for_a_mark_elsewhere():
     finding = Diagnostic(
         "R605", "m", Label(Span(source, 0, 1)), related=(Label(Span(source, 99, 100)),)
     )
-    assert render_one(finding, width=40).splitlines()[3:] == [
+    assert render_one(finding, columns=45).splitlines()[3:] == [
         f" 1 | x{'a' * 38}…",
         "   | ^",
         f" 1 | …{'a' * 38}y",

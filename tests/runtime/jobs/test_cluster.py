@@ -11,6 +11,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.launch.jobs import cluster
 from espnet3_runtime.launch.jobs.cluster_file import read_cluster
 from espnet3_runtime.process.dask_workers import QUEUES
+from espnet3_schemas.installation import install_command
 from tests.runtime.jobs_kit import counting_recipe, make_recipe, table_of, wait_for
 from tests.runtime.launched_kit import launched
 from tests.runtime.slurm_kit import options, queue
@@ -103,7 +104,7 @@ def test_a_cluster_whose_package_is_missing(tmp_path, monkeypatch):
     done = launched(recipe, *ASKED)
     assert done.returncode == 1
     assert '"dask-jobqueue", which is not installed' in done.stderr
-    assert "help: pip install 'espnet3-compile[parallel]'" in done.stderr
+    assert f"help: {install_command('parallel')}" in done.stderr
 
 
 @pytest.mark.parametrize(

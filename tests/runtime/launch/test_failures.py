@@ -14,6 +14,7 @@ from espnet3_runtime.launch.failures import (
     DiskError,
     disk_error,
     explain_error,
+    find_code_place,
     lost_a_rank,
     lost_a_worker,
     stopped_by_signal,
@@ -238,15 +239,68 @@ def test_our_frames_above_those_of_the_recipe_are_left_out(outer: str) -> None:
     )
 
 
-def test_our_frames_below_those_of_the_recipe_are_shown() -> None:
-    inner = scope_of("raise ValueError('no')", OURS)["inner"]
-    assert explain_error(raised("inner()", "/build/src.py", inner=inner), BUILD) == (
+INSTALLED = "/x/lib/python3.11/site-packages/torch/nn/modules/module.py"
+
+
+@pytest.mark.parametrize("below", [OURS, INSTALLED, os.__file__, "<string>"])
+def test_frames_of_others_below_those_of_the_recipe_are_counted(below: str) -> None:
+    inner = scope_of("raise ValueError('no')", below)["inner"]
+    assert explain_error(raised("inner()", "/recipe/src.py", inner=inner), BUILD) == (
         "ValueError: no\n"
         "Traceback (most recent call last):\n"
-        '  File "/build/src.py", line 2, in work\n'
-        f'  File "{OURS}", line 2, in inner\n'
-        "ValueError: no"
+        '  File "/recipe/src.py", line 2, in work\n'
+        "ValueError: no\n"
+        "  1 other frame: see the log"
     )
+
+
+def test_without_code_of_the_recipe_all_frames_below_ours_are_shown() -> None:
+    inner = scope_of("raise ValueError('no')", INSTALLED)["inner"]
+    assert f'  File "{INSTALLED}", line 2, in inner\n' in explain_error(
+        raised("inner()", OURS, inner=inner), BUILD
+    )
+
+
+IN_WORKER = f"""\
+Caught IndexError in DataLoader worker process 0.
+Original Traceback (most recent call last):
+  File "{INSTALLED}", line 358, in _worker_loop
+    data = fetcher.fetch(index)
+           ^^^^^^^^^^^^^^^^^^^^
+  File "/recipe/dataset/__init__.py", line 79, in __getitem__
+    return self.items[index]
+           ~~~~~~~~~~^^^^^^^
+IndexError: list index out of range
+"""
+
+
+def test_an_error_of_a_worker_is_told_with_the_code_of_the_recipe() -> None:
+    error = IndexError(IN_WORKER)
+    assert summarize_error(error) == "IndexError: list index out of range"
+    assert explain_error(raised_by(error), BUILD) == (
+        "IndexError: list index out of range\n"
+        "Traceback (most recent call last):\n"
+        '  File "/recipe/dataset/__init__.py", line 79, in __getitem__\n'
+        "    return self.items[index]\n"
+        "           ~~~~~~~~~~^^^^^^^\n"
+        "IndexError: list index out of range"
+    )
+    assert find_code_place(error, BUILD, Path("/recipe")) == "dataset/__init__.py:79"
+
+
+def raised_by(error: Exception) -> BaseException:
+    return raised("raise error", INSTALLED, error=error)
+
+
+def test_the_innermost_code_of_the_recipe_is_found() -> None:
+    inner = scope_of("raise ValueError('no')", INSTALLED)["inner"]
+    error = raised("inner()", "/recipe/src/model.py", inner=inner)
+    assert find_code_place(error, BUILD, Path("/recipe")) == "src/model.py:2"
+    assert find_code_place(error, BUILD, Path("/elsewhere")) == "/recipe/src/model.py:2"
+    mistake = UserError("it cannot be made")
+    mistake.__cause__ = error
+    assert find_code_place(mistake, BUILD, Path("/recipe")) == "src/model.py:2"
+    assert find_code_place(raised("raise OSError", OURS), BUILD, Path("/recipe")) is None
 
 
 def test_an_error_of_ours_alone_is_told_with_all_frames() -> None:

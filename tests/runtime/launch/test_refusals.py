@@ -98,7 +98,7 @@ def test_a_failing_stage(recipe: Toy) -> None:
     assert "espnet3_runtime" not in done.stderr  # and none of ours
     assert "log: exp/toy/first/first.log" in done.stderr
     assert recipe.receipt("first")["status"] == "failed"
-    assert recipe.receipt("first")["error"] == "RuntimeError: asked to fail"
+    assert recipe.receipt("first")["error"] == "RuntimeError: asked to fail (src/steps.py:17)"
     assert "first   failed" in done.stdout
     assert "second  not run" in done.stdout
     assert "Traceback" in (recipe.exp / "first" / "first.log").read_text()
@@ -116,7 +116,7 @@ def test_a_type_error_inside_a_stage_is_told_as_it_is(recipe: Toy) -> None:
     assert f'error: stage "first" failed: {told}' in done.stderr
     assert "return number * FACTOR" in done.stderr
     assert "argument" not in done.stderr
-    assert recipe.receipt("first")["error"] == told
+    assert recipe.receipt("first")["error"] == f"{told} (src/steps.py:12)"
 
 
 def test_later_stages_fail_but_earlier_ones_are_kept(recipe: Toy) -> None:

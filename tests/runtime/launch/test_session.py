@@ -104,7 +104,7 @@ def test_a_failure_in_the_middle(recipe: Toy) -> None:
     ]
     assert lines[-2:] == [reason, "  log: exp/toy/second/second.log"]
     receipt = recipe.receipt("second")
-    assert (receipt["status"], receipt["error"]) == ("failed", reason)
+    assert (receipt["status"], receipt["error"]) == ("failed", f"{reason} (src/steps.py:22)")
     assert receipt["outputs"] == {}
     assert receipt["seconds"] == round(receipt["seconds"], 3)
     assert receipt["finished"] >= receipt["started"]
@@ -176,7 +176,9 @@ def test_stops(number: int, code: int, status: str, said: str, recipe: Toy) -> N
     assert done.returncode == code, done
     assert said in done.stderr
     assert recipe.receipt("first")["status"] == status
-    assert recipe.receipt("first")["error"] == ("ValueError: of its own" if number == 5 else None)
+    assert recipe.receipt("first")["error"] == (
+        "ValueError: of its own (src/steps.py:18)" if number == 5 else None
+    )
 
 
 @pytest.mark.parametrize(

@@ -97,12 +97,23 @@ def test_colours_are_for_terminals_that_want_them(
     monkeypatch.setattr("sys.stderr", err)
     monkeypatch.delenv("NO_COLOR", raising=False)
     if no_color:
-        monkeypatch.setenv("NO_COLOR", "")
+        monkeypatch.setenv("NO_COLOR", "1")
     console.show_header(verdict(FIRST, "run"), 1, 1)
     console.print_problem("error: a: b")
     bold, red, end = ("", "", "") if no_color else ("\033[1m", "\033[1;31m", "\033[0m")
     assert out.getvalue() == f"{bold}[1/1] first{end}  (src.steps.make())\n"
     assert err.getvalue() == f"{red}error:{end} a: b\n"
+
+
+def test_a_long_problem_is_folded_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    frame = f'  File "{"x" * 40}"'  # stays as it is
+    console.print_problem(f'error: stage "train" failed: it has no weights\n{frame}')
+    assert capsys.readouterr().err == (
+        f'error: stage "train" failed: it has no\n    weights\n{frame}\n'
+    )
 
 
 def test_a_problem_without_a_colon(capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,6 +166,23 @@ def test_a_row_of_the_summary(row: Row, cells: str, capsys: pytest.CaptureFixtur
     assert blank == ""
     assert head.split() == ["stage", "status", "time", "made"]
     assert line.split() == ["a", *cells.split()]
+
+
+def test_a_long_column_is_folded_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Row("measure", "done", 3.0, results={"wer test": "12.5 %", "cer of the test": "4.25 %"})
+    monkeypatch.setenv("COLUMNS", "50")
+    console.show_summary([row])
+    assert capsys.readouterr().out == (
+        "\n"
+        "  stage    status  time   made\n"
+        "  measure  done    3.0 s  wer test 12.5 %, cer of\n"
+        "                          the test 4.25 %\n"
+    )
+    monkeypatch.setenv("COLUMNS", "30")  # no room for any column
+    console.show_summary([row])
+    assert len(capsys.readouterr().out.splitlines()) == 3
 
 
 def test_a_summary_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:

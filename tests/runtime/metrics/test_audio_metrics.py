@@ -17,6 +17,7 @@ from espnet3_runtime.metrics.si_sdr import SISDR, SISDRImprovement
 from espnet3_runtime.metrics.stoi import STOI
 from espnet3_runtime.stages.infer import infer
 from espnet3_runtime.stages.measure import measure
+from espnet3_schemas.installation import install_command
 from tests.runtime.infer_kit import MODEL, add_code, config
 from tests.runtime.inference_kit import in_recipe, make_context
 
@@ -182,7 +183,7 @@ def test_a_package_that_is_missing_is_named_with_its_extra():
     missing = next(name for name, there in HAS.items() if not there)
     with pytest.raises(UserError, match=f'"{missing}[a-z.]*" is not installed') as error:
         {"pystoi": STOI, "sacrebleu": BLEU}[missing]()
-    assert error.value.hint == "pip install 'espnet3-compile[metrics]'"
+    assert error.value.hint == install_command("metrics")
 
 
 ENHANCE = """

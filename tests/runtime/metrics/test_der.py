@@ -9,6 +9,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
 from espnet3_runtime.metrics.der import DER
 from espnet3_runtime.metrics.inputs.segments import read_segments
+from espnet3_schemas.installation import install_command
 
 INSTALLED = find_spec("simpleder") is not None
 needs_simpleder = pytest.mark.skipif(
@@ -123,4 +124,4 @@ def test_rates_that_there_are_not():
 def test_without_the_package_its_extra_is_named():
     with pytest.raises(UserError, match='"simpleder" is not installed') as error:
         DER()
-    assert error.value.hint == "pip install 'espnet3-compile[metrics]'"
+    assert error.value.hint == install_command("metrics")

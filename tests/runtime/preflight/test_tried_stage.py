@@ -22,6 +22,7 @@ from espnet3_runtime.preflight.protocol import (
 from espnet3_runtime.preflight.request import request_of
 from espnet3_runtime.preflight.stages import try_stage
 from espnet3_runtime.preflight.tried_stage import TriedStage
+from espnet3_schemas.installation import install_command
 from tests.runtime.toy import Toy
 
 CODE = """import torch
@@ -237,4 +238,4 @@ def test_a_package_of_the_stage_itself(
     (one,) = tried.said()
     assert (one["code"], one["owner"], one["path"]) == ("R912", ["stages", "train"], [])
     assert one["message"] == f'"train" needs the package "{name}", which is not installed'
-    assert one["help"] == [f"pip install 'espnet3-compile[{extra}]'"]
+    assert one["help"] == [install_command(extra)]

@@ -22,6 +22,7 @@ from espnet3_runtime.process.ranks import (
     detect_rank,
     with_node_count,
 )
+from espnet3_schemas.installation import install_command
 
 GIVEN = Order("train", resume=False, directory="/d")
 TOLD = {ORDER: json.dumps({"stage": "train", "resume": False, "directory": "/d"})}
@@ -164,13 +165,13 @@ def test_what_runs_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
     monkeypatch.setitem(sys.modules, "dask_kubernetes.operator", None)
     require_cluster({"env": "local"})
-    for env, package, extra in (
-        ("slurm", "dask-jobqueue", "'espnet3-compile[parallel]'"),
-        ("kube", "dask-kubernetes", "dask-kubernetes"),
+    for env, package, how in (
+        ("slurm", "dask-jobqueue", install_command("parallel")),
+        ("kube", "dask-kubernetes", "pip install dask-kubernetes"),
     ):
         with pytest.raises(UserError, match="several workers need") as error:
             require_cluster({"env": env})
         assert error.value.message == (
             f'several workers need the package "{package}", which is not installed'
         )
-        assert (error.value.where, error.value.hint) == ("parallel", f"pip install {extra}")
+        assert (error.value.where, error.value.hint) == ("parallel", how)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from espnet3_schemas.installation import install_command
 from tests.runtime.hub_kit import TOKEN, Repository, oid
 
 pytest.importorskip("huggingface_hub")
@@ -177,5 +178,5 @@ def test_the_library_is_missing(user):
     done = user.upload(PYTHONPATH=str(user.place))
     assert refusal(done) == (
         'the hub needs the package "huggingface_hub", which is not installed',
-        "pip install 'espnet3-compile[hub]'",
+        install_command("hub"),
     )

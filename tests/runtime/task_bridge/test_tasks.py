@@ -295,7 +295,7 @@ def test_only_where_a_package_is_missing_the_way_to_install_it_is_told(own, name
         locate_task(name, "models.net.task")
     assert (caught.value.where, caught.value.hint) == ("models.net.task", hint)
     assert INSTALL == (
-        'install ESPnet: pip install "espnet3-compile[espnet2]" and then pip install --no-deps '
+        "install ESPnet: the extra espnet2 of espnet3-compile, and then pip install --no-deps "
         "espnet==202511"
     )
 
