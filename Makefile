@@ -1,4 +1,4 @@
-# Everything a newcomer or CI needs: make demo, make test, make lint, make lowest, make espnet2.
+# Everything a newcomer or CI needs: make demo, make test, make lint, make lowest, make espnet2, make docs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -16,7 +16,7 @@ ESPNET2 := .venv-espnet2
 USED_WITH_ESPNET2 := tests/recipes/test_recipes.py tests/recipes/test_wav2vec2.py tests/runtime/task_bridge \
 	tests/runtime/training/test_trackers.py tests/runtime/metrics/test_audio_metrics.py
 
-.PHONY: demo test lowest espnet2 lint golden clean
+.PHONY: demo test lowest espnet2 lint golden docs clean
 
 demo: $(VENV)/demo.stamp  ## compile and run recipes/digits/asr to its word error rate
 	$(BIN)/espnet3-compile $(RECIPE)/recipe.yaml
@@ -42,6 +42,9 @@ golden: $(VENV)/test.stamp  ## rewrite golden builds, editor schemas and referen
 	$(BIN)/python -m espnet3_schemas.editor
 	$(BIN)/python docs/build_reference.py
 
+docs: $(VENV)/docs.stamp  ## build the site: site/index.html, to be read from the disk or from any server
+	$(BIN)/mkdocs build --quiet
+
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) --editable '.[runtime,asr,digits]'
@@ -49,8 +52,13 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable '.[runtime,asr,digits,parallel,demo,hub,export,metrics,dev]'
-	touch $@ $(VENV)/demo.stamp
+	$(INSTALL) --editable '.[runtime,asr,digits,parallel,demo,hub,export,metrics,docs,dev]'
+	touch $@ $(VENV)/demo.stamp $(VENV)/docs.stamp
+
+$(VENV)/docs.stamp: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --editable '.[docs]'
+	touch $@
 
 $(LOWEST)/test.stamp: pyproject.toml constraints.txt .ci/lowest_versions.py .ci/lowest_others.txt
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
@@ -70,4 +78,4 @@ $(ESPNET2)/test.stamp: pyproject.toml constraints.txt
 	touch $@
 
 clean:  ## remove the virtual environment and everything the recipes made
-	rm -rf $(VENV) $(LOWEST) $(ESPNET2) .venv-others recipes/*/*/build recipes/*/*/data recipes/*/*/exp
+	rm -rf $(VENV) $(LOWEST) $(ESPNET2) .venv-others recipes/*/*/build recipes/*/*/data recipes/*/*/exp site

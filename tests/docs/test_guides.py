@@ -14,7 +14,7 @@ PROGRAMS = {
 
 def test_trackers_and_then_comparing(tmp_path: Path):
     reader = Reader(tmp_path, PROGRAMS, lambda _: None)
-    assert reader.follow(DOCS / "trackers.md") == {"console", "yaml"}
+    assert reader.follow(DOCS / "guides" / "trackers.md") == {"console", "yaml"}
     again = [sys.executable, "-u", "build/run.py"]
     reader.programs = {**PROGRAMS, "again": again}
     reader.run("again", ["…", "nothing to do"])  # scores in the runs change no input of a training
