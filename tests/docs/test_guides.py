@@ -1,7 +1,9 @@
-"""The pages on trackers and comparing, word for word, in one recipe."""
+"""The guides, word for word."""
 
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.docs.tutorial_kit import Reader
 
@@ -21,3 +23,9 @@ def test_trackers_and_then_comparing(tmp_path: Path):
     report = (reader.folder / "exp" / "recipe" / "report.html").read_text()
     assert "<code>tables/recipe/train_slow/version_0</code>" in report
     assert reader.follow(DOCS / "comparing.md") == {"console"}
+
+
+@pytest.mark.parametrize("name", ["what_you_write"])
+def test_a_recipe_of_its_own(tmp_path: Path, name: str):
+    reader = Reader(tmp_path, PROGRAMS, lambda _: None)
+    assert {"python", "yaml", "console"} <= reader.follow(DOCS / "guides" / f"{name}.md")

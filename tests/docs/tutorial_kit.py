@@ -78,7 +78,9 @@ class Reader:
         return kinds
 
     def write(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text)
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
     def edit(self, name: str, diff: str) -> None:
         text = (self.folder / name).read_text()
