@@ -1,10 +1,13 @@
 """The guides, word for word."""
 
+import doctest
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from espnet3_runtime.public_names import PUBLIC
 from tests.docs.tutorial_kit import Reader
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -25,7 +28,31 @@ def test_trackers_and_then_comparing(tmp_path: Path):
     assert reader.follow(DOCS / "comparing.md") == {"console"}
 
 
-@pytest.mark.parametrize("name", ["what_you_write"])
+@pytest.mark.parametrize("name", ["what_you_write", "adversarial"])
 def test_a_recipe_of_its_own(tmp_path: Path, name: str):
     reader = Reader(tmp_path, PROGRAMS, lambda _: None)
     assert {"python", "yaml", "console"} <= reader.follow(DOCS / "guides" / f"{name}.md")
+
+
+SHIPPED = (DOCS / "guides" / "what_ships.md").read_text()
+KINDS = ("Metric: ", "Scheduler: ", "Preprocessor: ")
+
+
+def test_what_ships_is_on_its_page():
+    shipped = [
+        name
+        for names in PUBLIC.values()
+        for name, words in names.items()
+        if words.startswith(KINDS)
+    ]
+    assert [name for name in shipped if not re.search(rf"`(\w+\.)?{name}`", SHIPPED)] == []
+
+
+def test_the_examples_of_what_ships(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    examples = "\n".join(re.findall(r"^```pycon\n(.*?)^```$", SHIPPED, re.MULTILINE | re.DOTALL))
+    test = doctest.DocTestParser().get_doctest(examples, {}, "what_ships.md", None, 0)
+    report: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    assert runner.run(test, out=report.append).failed == 0, "".join(report)
+    assert runner.tries > 20
