@@ -9,6 +9,7 @@ import pytest
 
 from espnet3_runtime.public_names import PUBLIC
 from tests.docs.tutorial_kit import Reader
+from tests.runtime.slurm_kit import queue
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROGRAMS = {
@@ -32,6 +33,22 @@ def test_trackers_and_then_comparing(tmp_path: Path):
 def test_a_recipe_of_its_own(tmp_path: Path, name: str):
     reader = Reader(tmp_path, PROGRAMS, lambda _: None)
     assert {"python", "yaml", "console"} <= reader.follow(DOCS / "guides" / f"{name}.md")
+
+
+class OnLoopback(Reader):
+    """A reader whose network is ``lo``, and who submits no job script by hand."""
+
+    def write(self, name: str, text: str) -> None:
+        super().write(name, text.replace("interface: eth0", "interface: lo"))
+
+
+def test_clusters_with_a_queue_of_processes(tmp_path: Path):
+    with queue(tmp_path / "slurm") as slurm:
+        reader = OnLoopback(tmp_path, PROGRAMS, lambda _: None)
+        reader.follow(DOCS / "guides" / "clusters.md")
+        names = [job["options"]["job-name"] for job in slurm.jobs]
+    assert len(names) == 3  # two workers of the stage infer, and the stage
+    assert names[2] == "infer"
 
 
 SHIPPED = (DOCS / "guides" / "what_ships.md").read_text()

@@ -66,8 +66,10 @@ class Reader:
             match kind:
                 case "sh":
                     self.install(text)
-                case "python" | "yaml":
+                case "python" | "yaml" if name:
                     self.write(name, text)
+                case "python" | "yaml":
+                    pass  # a part of a file, to be read
                 case "diff":
                     self.edit(name, text)
                 case "console":
