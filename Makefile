@@ -14,7 +14,7 @@ USED_WITH_LOWEST := tests/golden/test_golden.py tests/recipes/test_recipes.py te
 
 ESPNET2 := .venv-espnet2
 USED_WITH_ESPNET2 := tests/recipes/test_recipes.py tests/recipes/test_wav2vec2.py tests/runtime/task_bridge \
-	tests/runtime/training/test_trackers.py tests/runtime/metrics/test_audio_metrics.py
+	tests/runtime/training/test_trackers.py tests/runtime/metrics/test_audio_metrics.py tests/docs/test_guides.py
 
 .PHONY: demo test lowest espnet2 lint golden docs clean
 
@@ -29,7 +29,7 @@ lowest: $(LOWEST)/test.stamp  ## run recipes and what touches other packages wit
 	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -k 'not ruff and not mypy' $(USED_WITH_LOWEST)
 
 espnet2: $(ESPNET2)/test.stamp  ## run what uses ESPnet2, transformers, W&B or MLflow with the real ones
-	$(ESPNET2)/bin/python -m pytest -n 2 --dist worksteal -k 'espnet2 or task_bridge or wav2vec2 or trackers or audio_metrics' $(USED_WITH_ESPNET2)
+	$(ESPNET2)/bin/python -m pytest -n 2 --dist worksteal -k 'espnet2 or task_bridge or wav2vec2 or hugging_face or trackers or audio_metrics' $(USED_WITH_ESPNET2)
 
 lint: $(VENV)/test.stamp  ## formatting, rules, types, import contracts
 	$(BIN)/ruff check .

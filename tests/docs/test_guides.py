@@ -35,6 +35,13 @@ def test_a_recipe_of_its_own(tmp_path: Path, name: str):
     assert {"python", "yaml", "console"} <= reader.follow(DOCS / "guides" / f"{name}.md")
 
 
+@pytest.mark.timeout(600)
+def test_a_model_of_hugging_face(tmp_path: Path):
+    pytest.importorskip("transformers")
+    reader = Reader(tmp_path, PROGRAMS, lambda _: None, HF_HUB_OFFLINE="1")
+    assert reader.follow(DOCS / "guides" / "transformers.md") == {"python", "yaml", "console"}
+
+
 class OnLoopback(Reader):
     """A reader whose network is ``lo``, and who submits no job script by hand."""
 
