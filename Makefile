@@ -43,7 +43,7 @@ golden: $(VENV)/test.stamp  ## rewrite golden builds, editor schemas and referen
 	$(BIN)/python docs/build_reference.py
 
 docs: $(VENV)/docs.stamp  ## build the site: site/index.html, to be read from the disk or from any server
-	$(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
