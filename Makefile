@@ -1,4 +1,4 @@
-# Everything a newcomer or CI needs: make demo, make test, make lint, make lowest, make espnet2.
+# Everything a newcomer or CI needs: make demo, make test, make lint, make lowest, make espnet2, make docs.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -14,9 +14,9 @@ USED_WITH_LOWEST := tests/golden/test_golden.py tests/recipes/test_recipes.py te
 
 ESPNET2 := .venv-espnet2
 USED_WITH_ESPNET2 := tests/recipes/test_recipes.py tests/recipes/test_wav2vec2.py tests/runtime/task_bridge \
-	tests/runtime/training/test_trackers.py tests/runtime/metrics/test_audio_metrics.py
+	tests/runtime/training/test_trackers.py tests/runtime/metrics/test_audio_metrics.py tests/docs/test_guides.py
 
-.PHONY: demo test lowest espnet2 lint golden clean
+.PHONY: demo test lowest espnet2 lint golden docs clean
 
 demo: $(VENV)/demo.stamp  ## compile and run recipes/digits/asr to its word error rate
 	$(BIN)/espnet3-compile $(RECIPE)/recipe.yaml
@@ -29,7 +29,7 @@ lowest: $(LOWEST)/test.stamp  ## run recipes and what touches other packages wit
 	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -k 'not ruff and not mypy' $(USED_WITH_LOWEST)
 
 espnet2: $(ESPNET2)/test.stamp  ## run what uses ESPnet2, transformers, W&B or MLflow with the real ones
-	$(ESPNET2)/bin/python -m pytest -n 2 --dist worksteal -k 'espnet2 or task_bridge or wav2vec2 or trackers or audio_metrics' $(USED_WITH_ESPNET2)
+	$(ESPNET2)/bin/python -m pytest -n 2 --dist worksteal -k 'espnet2 or task_bridge or wav2vec2 or hugging_face or trackers or audio_metrics' $(USED_WITH_ESPNET2)
 
 lint: $(VENV)/test.stamp  ## formatting, rules, types, import contracts
 	$(BIN)/ruff check .
@@ -42,6 +42,9 @@ golden: $(VENV)/test.stamp  ## rewrite golden builds, editor schemas and referen
 	$(BIN)/python -m espnet3_schemas.editor
 	$(BIN)/python docs/build_reference.py
 
+docs: $(VENV)/docs.stamp  ## build the site: site/index.html, to be read from the disk or from any server
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) --editable '.[runtime,asr,digits]'
@@ -49,8 +52,13 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable '.[runtime,asr,digits,parallel,demo,hub,export,metrics,completion,dev]'
-	touch $@ $(VENV)/demo.stamp
+	$(INSTALL) --editable '.[runtime,asr,digits,parallel,demo,hub,export,metrics,completion,docs,dev]'
+	touch $@ $(VENV)/demo.stamp $(VENV)/docs.stamp
+
+$(VENV)/docs.stamp: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) --editable '.[docs]'
+	touch $@
 
 $(LOWEST)/test.stamp: pyproject.toml constraints.txt .ci/lowest_versions.py .ci/lowest_others.txt
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
@@ -70,4 +78,4 @@ $(ESPNET2)/test.stamp: pyproject.toml constraints.txt
 	touch $@
 
 clean:  ## remove the virtual environment and everything the recipes made
-	rm -rf $(VENV) $(LOWEST) $(ESPNET2) .venv-others recipes/*/*/build recipes/*/*/data recipes/*/*/exp
+	rm -rf $(VENV) $(LOWEST) $(ESPNET2) .venv-others recipes/*/*/build recipes/*/*/data recipes/*/*/exp site

@@ -3,16 +3,23 @@
 Run it after changing one of them: ``python docs/build_reference.py``. A test compares the result.
 """
 
+import argparse
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
+from espnet3_compiler.cli.arguments import parse_arguments
 from espnet3_compiler.diagnostics.codes import CODES
 from espnet3_compiler.diagnostics.explanation import explanation_text
+from espnet3_runtime.compare.__main__ import main as compare
+from espnet3_runtime.launch.arguments import read_arguments
 from espnet3_runtime.public_names import PUBLIC
+from espnet3_runtime.publication.transcribe import main as transcribe
 from espnet3_schemas import ROLES, load, systems
 
 Schema = dict[str, Any]
@@ -44,6 +51,17 @@ These names may be imported by the code of a recipe and named by a `_target_`. T
 are, or a message says for a while where they went. Everything else in `espnet3_runtime` is internal
 and moves without notice. Models need none of them: they are ordinary `nn.Module` classes, and
 `Dataset` and `DatasetBuilder` have no base class either."""
+COMMANDS = """\
+Four commands: one checks and compiles a recipe, one runs its build, one compares experiments, one
+runs a packed model. `run.py` has `--NAME_config` for each config of its recipe, and
+`--help` of each says the same as this page."""
+ANY_BUILD: Any = SimpleNamespace(recipe="a recipe", configs=("NAME",), stages=())
+PROGRAMS: dict[str, Callable[[], object]] = {
+    "espnet3-compile": lambda: parse_arguments([]),
+    "python build/run.py": lambda: read_arguments(ANY_BUILD, [], DOCS),
+    "python -m espnet3_runtime.compare": lambda: compare([]),
+    "python -m espnet3_runtime.publication.transcribe": lambda: transcribe([]),
+}
 EXAMPLES = ("gate", "sentence_errors", "tokens_and_gain")
 
 
@@ -52,6 +70,7 @@ def pages() -> dict[str, str]:
     made = {f"reference/{name}.md": schema_page(name) for name in ("recipe", *ROLES, "system")}
     made["reference/stages.md"] = stages_page()
     made["reference/python.md"] = python_page()
+    made["reference/command_line.md"] = commands_page()
     made["diagnostics.md"] = diagnostics_page()
     return {path: f"{text.strip()}\n" for path, text in made.items()}
 
@@ -203,6 +222,46 @@ def _kind(kind: dict[str, Any]) -> list[str]:
         f"It uses what these kinds made: {consumes}. Model: {kind['model']}.",
         "| output | path | type | what it is |\n|---|---|---|---|\n" + "\n".join(outputs),
     ]
+
+
+class _Parser(Exception):  # noqa: N818 - stops a program before it does anything
+    """The parser with which a program was about to read its arguments."""
+
+
+def parser_of(start: Callable[[], object]) -> argparse.ArgumentParser:
+    """Return the parser that a program makes of its arguments; nothing is read or done."""
+
+    def stop(parser: argparse.ArgumentParser, *_: object) -> None:
+        raise _Parser(parser)
+
+    with patch.object(argparse.ArgumentParser, "parse_args", stop):
+        try:
+            start()
+        except _Parser as found:
+            parser: argparse.ArgumentParser = found.args[0]
+            return parser
+    raise LookupError("it reads no arguments")
+
+
+def commands_page() -> str:
+    """Return the arguments of every command."""
+    parts = ["# Command line", COMMANDS, _origin("the parsers of the commands")]
+    for program, start in PROGRAMS.items():
+        parser = parser_of(start)
+        actions = [one for one in parser._actions if one.dest != "help"]  # noqa: SLF001
+        rows = [_cells(f"`{_usage(one)}`", (one.help or "").replace("<", LESS)) for one in actions]
+        table = "\n".join(["| argument | meaning |", "|---|---|", *rows])
+        epilog = parser.epilog or "" if program == "espnet3-compile" else ""
+        parts.extend(filter(None, (f"## `{program}`", parser.description, table, epilog)))
+    return "\n\n".join(parts)
+
+
+def _usage(action: argparse.Action) -> str:
+    """Return how an argument is written."""
+    values = "|".join(map(str, action.choices or ())) or action.metavar or action.dest.upper()
+    value = "" if action.nargs == 0 else f" {values}"
+    more = " …" if action.nargs in ("+", "*") else ""
+    return f"{', '.join(action.option_strings)}{value}{more}".strip()
 
 
 def diagnostics_page() -> str:

@@ -1,9 +1,15 @@
-"""The pages on trackers and comparing, word for word, in one recipe."""
+"""The guides, word for word."""
 
+import doctest
+import re
 import sys
 from pathlib import Path
 
+import pytest
+
+from espnet3_runtime.public_names import PUBLIC
 from tests.docs.tutorial_kit import Reader
+from tests.runtime.slurm_kit import queue
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROGRAMS = {
@@ -14,10 +20,64 @@ PROGRAMS = {
 
 def test_trackers_and_then_comparing(tmp_path: Path):
     reader = Reader(tmp_path, PROGRAMS, lambda _: None)
-    assert reader.follow(DOCS / "trackers.md") == {"console", "yaml"}
+    assert reader.follow(DOCS / "guides" / "trackers.md") == {"console", "yaml"}
     again = [sys.executable, "-u", "build/run.py"]
     reader.programs = {**PROGRAMS, "again": again}
     reader.run("again", ["…", "nothing to do"])  # scores in the runs change no input of a training
     report = (reader.folder / "exp" / "recipe" / "report.html").read_text()
     assert "<code>tables/recipe/train_slow/version_0</code>" in report
     assert reader.follow(DOCS / "comparing.md") == {"console"}
+
+
+@pytest.mark.parametrize("name", ["what_you_write", "adversarial"])
+def test_a_recipe_of_its_own(tmp_path: Path, name: str):
+    reader = Reader(tmp_path, PROGRAMS, lambda _: None)
+    assert {"python", "yaml", "console"} <= reader.follow(DOCS / "guides" / f"{name}.md")
+
+
+@pytest.mark.timeout(600)
+def test_a_model_of_hugging_face(tmp_path: Path):
+    pytest.importorskip("transformers")
+    reader = Reader(tmp_path, PROGRAMS, lambda _: None, HF_HUB_OFFLINE="1")
+    assert reader.follow(DOCS / "guides" / "transformers.md") == {"python", "yaml", "console"}
+
+
+class OnLoopback(Reader):
+    """A reader whose network is ``lo``, and for whom one worker is enough."""
+
+    def write(self, name: str, text: str) -> None:
+        text = text.replace("interface: eth0", "interface: lo")
+        super().write(name, text.replace("n_workers: 2", "n_workers: 1"))
+
+
+def test_clusters_with_a_queue_of_processes(tmp_path: Path):
+    with queue(tmp_path / "slurm") as slurm:
+        reader = OnLoopback(tmp_path, PROGRAMS, lambda _: None)
+        reader.follow(DOCS / "guides" / "clusters.md")
+        names = [job["options"]["job-name"] for job in slurm.jobs]
+    assert len(names) == 2  # a worker of the stage infer, and a stage
+    assert names[1] == "create_dataset"
+
+
+SHIPPED = (DOCS / "guides" / "what_ships.md").read_text()
+KINDS = ("Metric: ", "Scheduler: ", "Preprocessor: ")
+
+
+def test_what_ships_is_on_its_page():
+    shipped = [
+        name
+        for names in PUBLIC.values()
+        for name, words in names.items()
+        if words.startswith(KINDS)
+    ]
+    assert [name for name in shipped if not re.search(rf"`(\w+\.)?{name}`", SHIPPED)] == []
+
+
+def test_the_examples_of_what_ships(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    examples = "\n".join(re.findall(r"^```pycon\n(.*?)^```$", SHIPPED, re.MULTILINE | re.DOTALL))
+    test = doctest.DocTestParser().get_doctest(examples, {}, "what_ships.md", None, 0)
+    report: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    assert runner.run(test, out=report.append).failed == 0, "".join(report)
+    assert runner.tries > 20

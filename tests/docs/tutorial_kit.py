@@ -66,8 +66,10 @@ class Reader:
             match kind:
                 case "sh":
                     self.install(text)
-                case "python" | "yaml":
+                case "python" | "yaml" if name:
                     self.write(name, text)
+                case "python" | "yaml":
+                    pass  # a part of a file, to be read
                 case "diff":
                     self.edit(name, text)
                 case "console":
@@ -78,7 +80,9 @@ class Reader:
         return kinds
 
     def write(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text)
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
     def edit(self, name: str, diff: str) -> None:
         text = (self.folder / name).read_text()

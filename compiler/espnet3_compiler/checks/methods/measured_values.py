@@ -26,7 +26,7 @@ from espnet3_compiler.signature.flow import FunctionNode
 from espnet3_compiler.stage_graph.lightning_models import lightning_model
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
-from espnet3_compiler.syntax.tree import Scalar
+from espnet3_compiler.syntax.tree import Mapping, Scalar
 
 _PREFIXES = ("train/", "valid/")
 
@@ -45,6 +45,7 @@ def _check_stage(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
     own_steps = lightning_model(stage, recipe, resolved)[1] is not None
     if config is not None and not own_steps and not has_own_callbacks(config):
         names = _returned_names(stage, recipe, resolved)
+        names = names and names | _losses_by_optimizer(config)
     for value in monitored_values(config) if config and names else ():
         node = value.monitor
         prefix, slash, name = str(node.value).partition("/")
@@ -65,11 +66,19 @@ def _returned_names(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Fie
     return frozenset({"loss"}).union(*known)
 
 
+def _losses_by_optimizer(config: Mapping) -> Fields:
+    """Return the names of the losses that ``forward`` may give for each of named optimizers."""
+    named = config.get("optimizers")
+    entries = named.entries if isinstance(named, Mapping) else ()
+    return frozenset(f"{entry.key.value}/loss" for entry in entries)
+
+
 def _names_in(node: FunctionNode, value: ast.expr) -> Fields | None:
     """Return the names in what ``forward`` returns: a mapping, or ``(loss, stats, weight)``."""
     if isinstance(value, ast.Tuple):
         return literal_fields(node, value.elts[1]) if len(value.elts) > 1 else None
-    return literal_fields(node, value)
+    names = literal_fields(node, value)
+    return None if names and "stats" in names else names  # more names are in its value
 
 
 def _never_measured(node: Scalar, prefix: str, names: Fields) -> Diagnostic:
