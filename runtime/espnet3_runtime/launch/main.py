@@ -140,6 +140,8 @@ def _run_command(
 
         stages = [build.stage(name) for name in arguments.stages]
         return answers.show(look_first(build, system_cls, stages))
+    if arguments.report:
+        return _write_report(build)
     if arguments.list:
         return _list_stages(system_cls, build, arguments)
     if arguments.verify:
@@ -178,6 +180,14 @@ def _list_stages(system_cls: type[System], build: Build, arguments: Arguments) -
     receipts = {stage.name: experiment.receipt(stage.name) for stage in build.stages}
     console.show_list(build, receipts, {spec.name: spec.description for spec in system_cls.stages})
     show_side_by_side(build, arguments.stages, arguments)
+    return CLEAN
+
+
+def _write_report(build: Build) -> int:
+    from espnet3_runtime.report import write_report
+
+    path = write_report(build.experiment, build)
+    console.print_line(f"report: {Experiment(build).relative_path(path)}")
     return CLEAN
 
 
