@@ -140,6 +140,16 @@ def _run_command(
 
         stages = [build.stage(name) for name in arguments.stages]
         return answers.show(look_first(build, system_cls, stages))
+    answer = _answer_without_running(system_cls, build, arguments)
+    if answer is not None:
+        return answer
+    return run_as_leader(system_cls, answers, rank, locate)
+
+
+def _answer_without_running(
+    system_cls: type[System], build: Build, arguments: Arguments
+) -> int | None:
+    """Write the report, list the stages, verify them or show the plan; None if none is asked."""
     if arguments.report:
         return _write_report(build)
     if arguments.list:
@@ -151,7 +161,7 @@ def _run_command(
     if arguments.dry_run:
         show_plan(Experiment(build), arguments)
         return CLEAN
-    return run_as_leader(system_cls, answers, rank, locate)
+    return None
 
 
 def _check_jobs(rank: Rank) -> None:

@@ -71,8 +71,7 @@ def is_results(value: Any) -> bool:
 
 
 def matches_schema(value: Any, name: str) -> bool:
-    """Return whether a value fits the schema of that name: results, examples, columns, curve,
-    provenance."""
+    """Return whether a value fits the schema of a name: results, examples, columns, curve, …"""
     return _schema_validator(name).is_valid(value)
 
 

@@ -80,7 +80,10 @@ def line_chart(
     label = escape(", ".join(line.name for line in shown))
     values = _readable_values(shown, x, y) if readable else Markup("")
     return Markup('<svg viewBox="{}" role="img" aria-label="{}" class="chart"{}>{}</svg>').format(
-        f"0 0 {_WIDTH} {_HEIGHT}", label, values, Markup("").join([_draw_grid(x, y, x_label), *lines])
+        f"0 0 {_WIDTH} {_HEIGHT}",
+        label,
+        values,
+        Markup("").join([_draw_grid(x, y, x_label), *lines]),
     )
 
 

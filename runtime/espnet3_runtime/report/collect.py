@@ -220,9 +220,7 @@ def _read_tables(directory: Path, content: Mapping[str, Any]) -> Iterator[Uttera
                 yield UtteranceTable(test, metric, gap, table_data(utterances, known))
 
 
-def _audio_source(
-    exp_dir: Path, directory: Path, name: str | None, budget: int
-) -> tuple[str, int]:
+def _audio_source(exp_dir: Path, directory: Path, name: str | None, budget: int) -> tuple[str, int]:
     """Return a WAV file as a data URI while the budget lasts, and then its path from the page."""
     path = directory / name if name else None
     if path is None or not path.is_file() or not path.is_relative_to(exp_dir):

@@ -74,9 +74,7 @@ def _add_line(found: AlignedUtterances, line: str, gap: str) -> None:
     found.lengths.append(length)
 
 
-def _join_equal(
-    steps: Sequence[Sequence[str]], gap: str
-) -> Iterator[str | tuple[str, str]]:
+def _join_equal(steps: Sequence[Sequence[str]], gap: str) -> Iterator[str | tuple[str, str]]:
     """Yield texts of tokens that were heard as they were said, and a pair for each other edit."""
     equal: list[str] = []
     for kind, said, heard, *_ in steps:
@@ -115,7 +113,9 @@ def table_data(utterances: AlignedUtterances, columns: Mapping[str, Any]) -> dic
 def _within_budget(shown: Sequence[ShownUtterance]) -> Iterator[ShownUtterance]:
     left = _MOST_CHARACTERS
     for one in shown:
-        left -= sum(len(step) if isinstance(step, str) else len(step[0] + step[1]) for step in one.steps)
+        left -= sum(
+            len(step) if isinstance(step, str) else len(step[0] + step[1]) for step in one.steps
+        )
         if left < 0:
             return
         yield one
@@ -134,6 +134,8 @@ def _ordered_columns(columns: Mapping[str, Any], ids: Sequence[str]) -> list[dic
             of = [numbers.get(value) for value in ordered]
             found.append({"name": name, "texts": texts, "of": of})
         else:
-            numbers_only = [None if one is None or not math.isfinite(one) else one for one in ordered]
+            numbers_only = [
+                None if one is None or not math.isfinite(one) else one for one in ordered
+            ]
             found.append({"name": name, "numbers": numbers_only})
     return found

@@ -144,7 +144,11 @@ def make_rich(experiment: Path, build: Path) -> None:
     add_utterances(folder / "b", "unknown", [("four", STEPS)])
     examples = [
         {"utt_id": "two", "audio": "missing.wav"},
-        {"utt_id": "three", "audio": None, "pictures": [{"name": "<a>", "segments": [[0, 1, "b"]]}]},
+        {
+            "utt_id": "three",
+            "audio": None,
+            "pictures": [{"name": "<a>", "segments": [[0, 1, "b"]]}],
+        },
     ]
     (folder / "b/examples.json").write_text(json.dumps(examples))
 

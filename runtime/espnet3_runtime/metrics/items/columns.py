@@ -11,7 +11,6 @@ from espnet3_runtime.metrics.inputs.columns import TestResults, data_set_column
 
 COLUMNS = "columns.json"
 _SECONDS = "seconds"
-_FEW = 50
 _LONGEST = 100  # characters of a value
 
 
@@ -19,8 +18,8 @@ def write_columns(results: TestResults, log: Logger) -> None:
     """Write ``columns.json`` of a test set: ``{"utt_ids": […], "columns": {name: […]}}``.
 
     There are the texts and numbers that ``infer`` saw in the samples, those that the data set lists
-    as its ``columns``, and the seconds of audio.  A text that nearly every item has for itself, such
-    as a transcript, groups nothing and is left out.
+    as its ``columns``, and the seconds of audio.  Texts that are another one for nearly every item,
+    such as transcripts, group nothing and are left out.
 
     Args:
         results: The test set.
@@ -57,12 +56,14 @@ def _read_column(results: TestResults, name: str, utt_ids: Sequence[str]) -> lis
 
 
 def _as_groups(values: Sequence[Any]) -> list[Any]:
-    """Return numbers, or texts that several items share; nothing where no groups come of them."""
+    """Return numbers, or texts that items share; nothing where no groups come of them."""
     present = [value for value in values if value is not None]
-    if present and all(isinstance(one, int | float) and not isinstance(one, bool) for one in present):
+    if present and all(
+        isinstance(one, int | float) and not isinstance(one, bool) for one in present
+    ):
         return list(values)
     texts = [None if value is None else str(value)[:_LONGEST] for value in values]
-    if len({text for text in texts if text is not None}) <= max(_FEW, len(present) // 2):
+    if 2 * len({text for text in texts if text is not None}) <= len(present):
         return texts if present else []
     try:  # a column of a manifest is text, whatever it holds
         return [text if text is None else float(text) for text in texts]

@@ -1,4 +1,4 @@
-"""What of an item's outputs can be drawn: who or what when (an alignment), and a matrix (attention).
+"""What of an item's outputs can be drawn: an alignment with time, and a matrix (attention).
 
 An output is taken for what it looks like: a JSON file with a list of ``[start, end, label]`` in
 seconds, as CTC alignments and segments of speakers are, or a ``.npy`` file with two axes.
