@@ -42,13 +42,30 @@
         { name: "length", numbers: data.lengths, isNumber: true },
         ...data.columns.map((one) => ({ ...one, name: OURS.includes(one.name) ? `${one.name} of the data` : one.name, isNumber: Boolean(one.numbers) })),
       ];
-      columns.forEach((one) => { one.groups = makeGroups(one); });
+      const [edits, editsOfRows] = numberEdits(data.steps);
       tables.set(number, {
-        ...data, gap, metric, columns, media: media.get(`${stage}/${test}`) || new Map(), texts: null,
+        ...data, gap, metric, columns, edits, editsOfRows, texts: null, media: media.get(`${stage}/${test}`) || new Map(),
         rates: data.errors.map((errors, row) => percent(errors, data.lengths[row])),
       });
     }
     return tables.get(number);
+  }
+
+  // Each edit that occurs gets a number; of a row there are those of its edits.
+  function numberEdits(steps) {
+    const numbers = new Map(), edits = [];
+    const ofRows = steps.map((row) => {
+      const found = [];
+      row.forEach((one) => {
+        if (typeof one === "string") return;
+        const key = `${one[0]}\u0000${one[1]}`;
+        let number = numbers.get(key);
+        if (number === undefined) { number = edits.push(one) - 1; numbers.set(key, number); }
+        found.push(number);
+      });
+      return found;
+    });
+    return [edits, ofRows];
   }
 
   function texts() { // what is searched, in lower case, made at the first search
@@ -59,52 +76,48 @@
     return table.texts;
   }
 
-  // Values of a column as groups: texts, few numbers, or ranges that have about as many items each.
-  function makeGroups(column) {
-    if (column.texts) return column.texts.map((text, place) => ({ label: text || "(empty)", has: (row) => column.of[row] === place }));
-    const present = column.numbers.filter((value) => value !== null);
-    const distinct = [...new Set(present)].sort((a, b) => a - b);
-    if (distinct.length <= FEW) {
-      return distinct.map((value) => ({ label: shortNumber(value), has: (row) => column.numbers[row] === value }));
+  // The labels of a column's groups, and the group of each row, -1 for none: texts, few numbers, or
+  // ranges that have about as many items each.  Made when it is first asked for.
+  function groupsOf(column) {
+    if (column.groups) return column.groups;
+    if (column.texts) {
+      column.groups = { labels: column.texts.map((text) => text || "(empty)"), places: column.of.map((place) => (place === null ? -1 : place)) };
+      return column.groups;
     }
-    const sorted = Float64Array.from(present).sort();
-    const edges = Array.from({ length: BINS + 1 }, (_, bin) => sorted[Math.min(Math.floor(bin * sorted.length / BINS), sorted.length - 1)]);
-    const starts = [...new Set(edges.slice(0, -1))];
-    return starts.map((from, place) => {
-      const to = starts[place + 1], last = to === undefined;
-      const label = last ? `${shortNumber(from)} and more` : `${shortNumber(from)} to below ${shortNumber(to)}`;
-      return { label, has: (row) => column.numbers[row] !== null && column.numbers[row] >= from && (last || column.numbers[row] < to) };
+    const sorted = Float64Array.from(column.numbers.filter((value) => value !== null)).sort();
+    let starts = [...new Set(sorted)];
+    const isFew = starts.length <= FEW;
+    if (!isFew) starts = [...new Set(Array.from({ length: BINS }, (_, bin) => sorted[Math.floor(bin * sorted.length / BINS)]))];
+    const labels = starts.map((from, place) => {
+      if (isFew) return shortNumber(from);
+      return place === starts.length - 1 ? `${shortNumber(from)} and more` : `${shortNumber(from)} to below ${shortNumber(starts[place + 1])}`;
     });
-  }
-
-  // Which group of a column each row is in, -1 for none; kept, for it is asked at every search.
-  function groupOfRows(column) {
-    if (column.places) return column.places;
-    if (column.texts) column.places = column.of.map((place) => (place === null ? -1 : place));
-    else column.places = column.numbers.map((_, row) => column.groups.findIndex((one) => one.has(row)));
-    return column.places;
+    const places = column.numbers.map((value) => {
+      let place = value === null ? -1 : starts.length - 1;
+      while (place > 0 && value < starts[place]) place--;
+      return place;
+    });
+    column.groups = { labels, places };
+    return column.groups;
   }
 
   // What is shown of it.
 
   function rowsThatPass(without) {
-    const words = without === "words" ? [] : tools.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = tools.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const { confusion, group } = filters;
-    const places = group && without !== "group" ? groupOfRows(group.column) : null;
+    const places = group && without !== "group" ? groupsOf(group.column).places : null;
     const searched = words.length ? texts() : null;
     const found = [];
     for (let row = 0; row < table.errors.length; row++) {
       if (tools.wrong.checked && !table.errors[row]) continue;
       if (places && places[row] !== group.place) continue;
       if (searched && !(row < searched.length && words.every((word) => searched[row].includes(word)))) continue;
-      if (confusion && without !== "confusion" && !hasEdit(row, confusion)) continue;
+      if (confusion !== null && without !== "confusion" && !(row < table.editsOfRows.length && table.editsOfRows[row].includes(confusion))) continue;
       found.push(row);
     }
     return found;
   }
-
-  const hasEdit = (row, [said, heard]) => row < table.steps.length
-    && table.steps[row].some((one) => typeof one !== "string" && one[0] === said && one[1] === heard);
 
   const keyOf = {
     utterance: (row) => table.ids[row],
@@ -238,39 +251,34 @@
   // Confusions and groups, of the rows that pass the other filters.
 
   function drawConfusions(rows) {
-    const kinds = { substituted: new Map(), deleted: new Map(), inserted: new Map() };
-    rows.forEach((row) => (table.steps[row] || []).forEach((one) => {
-      if (typeof one === "string") return;
-      const kind = kinds[!one[1] ? "deleted" : !one[0] ? "inserted" : "substituted"];
-      const key = `${one[0]}\u0000${one[1]}`;
-      kind.set(key, (kind.get(key) || 0) + 1);
-    }));
-    find("confusions").replaceChildren(...Object.entries(kinds).map(([kind, found]) => drawKind(kind, found)));
+    const times = new Int32Array(table.edits.length);
+    rows.forEach((row) => (table.editsOfRows[row] || []).forEach((number) => { times[number] += 1; }));
+    const kinds = { substituted: [], deleted: [], inserted: [] };
+    table.edits.forEach(([said, heard], number) => {
+      if (times[number]) kinds[!heard ? "deleted" : !said ? "inserted" : "substituted"].push(number);
+    });
+    find("confusions").replaceChildren(...Object.entries(kinds).map(([kind, found]) => drawKind(kind, found, times)));
   }
 
-  function drawKind(kind, found) {
-    const sorted = [...found].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-    const total = sorted.reduce((sum, [, times]) => sum + times, 0);
-    const largest = sorted.length ? sorted[0][1] : 1;
+  function drawKind(kind, found, times) {
+    const total = found.reduce((sum, number) => sum + times[number], 0);
+    const sorted = found.sort((a, b) => times[b] - times[a] || a - b);
     const list = element("ol", { class: "bars" });
-    const add = (part) => list.append(...part.map(([key, times]) => {
-      const edit = key.split("\u0000");
-      const [said, heard] = edit;
+    const add = (part) => list.append(...part.map((number) => {
+      const [said, heard] = table.edits[number];
       const label = said && heard ? [element("del", {}, said), " → ", element("ins", {}, heard)] : [said ? element("del", {}, said) : element("ins", {}, heard)];
-      const pressed = Boolean(filters.confusion) && hasSame(filters.confusion, edit);
-      return drawBar(label, String(times), times / largest, pressed, () => toggle("confusion", pressed ? null : edit, find("confusions")));
+      const pressed = filters.confusion === number;
+      return drawBar(label, String(times[number]), times[number] / times[sorted[0]], pressed, () => toggle("confusion", pressed ? null : number, find("confusions")));
     }));
     add(sorted.slice(0, MOST_CONFUSIONS));
     const box = element("div", {}, element("h4", {}, `${kind} `, element("span", {}, String(total))), list);
     if (sorted.length > MOST_CONFUSIONS) {
-      const rest = sorted.slice(MOST_CONFUSIONS, 500);
+      const rest = sorted.slice(MOST_CONFUSIONS, MOST_CONFUSIONS + 500);
       const more = button(`${sorted.length - MOST_CONFUSIONS} more`, {}, () => { add(rest); more.remove(); });
       box.append(more);
     }
     return box;
   }
-
-  const hasSame = (one, other) => one[0] === other[0] && one[1] === other[1];
 
   function drawBar(label, value, share, pressed, act) {
     const bar = element("span", { class: "bar" }, element("i", { style: `width: ${(100 * Math.min(share, 1)).toFixed(2)}%` }));
@@ -281,13 +289,13 @@
 
   function drawGroups(rows) {
     const column = table.columns[tools.group.value];
-    const places = groupOfRows(column);
-    const sums = column.groups.map(() => [0, 0, 0]);
+    const { labels, places } = groupsOf(column);
+    const sums = labels.map(() => [0, 0, 0]);
     rows.forEach((row) => {
       const sum = sums[places[row]];
       if (sum) { sum[0] += table.errors[row]; sum[1] += table.lengths[row]; sum[2] += 1; }
     });
-    let groups = column.groups.map((group, place) => ({ ...group, place, errors: sums[place][0], length: sums[place][1], items: sums[place][2] })).filter((one) => one.items);
+    let groups = labels.map((label, place) => ({ label, place, errors: sums[place][0], length: sums[place][1], items: sums[place][2] })).filter((one) => one.items);
     groups.forEach((one) => { one.rate = percent(one.errors, one.length); });
     if (!column.isNumber) groups = groups.sort((a, b) => b.rate - a.rate || b.items - a.items);
     const largest = Math.max(...groups.map((one) => one.rate).filter(Number.isFinite), 1e-9);
@@ -318,7 +326,7 @@
   function drawFilters() {
     const chips = [];
     const add = (name, text) => chips.push(button(`${text} ×`, { "aria-label": `no longer only ${text}` }, () => { filters[name] = null; count = FIRST; draw(); tools.search.focus(); }));
-    if (filters.confusion) add("confusion", `${filters.confusion[0] || "nothing"} → ${filters.confusion[1] || "nothing"}`);
+    if (filters.confusion !== null) add("confusion", table.edits[filters.confusion].map((one) => one || "nothing").join(" → "));
     if (filters.group) add("group", `${filters.group.column.name} ${filters.group.label}`);
     find("filters").replaceChildren(...chips);
   }
@@ -328,10 +336,11 @@
     drawHead();
     const heads = tools.table.tHead.querySelectorAll("button");
     if (heads[place]) heads[place].focus();
-    drawRows(sortRows(rowsThatPass()));
+    const rows = rowsThatPass();
+    drawRows(sortRows(rows.slice()));
     drawFilters();
-    drawConfusions(rowsThatPass("confusion"));
-    drawGroups(rowsThatPass("group"));
+    drawConfusions(filters.confusion === null ? rows : rowsThatPass("confusion"));
+    drawGroups(filters.group === null ? rows : rowsThatPass("group"));
   }
 
   function choose(number) {

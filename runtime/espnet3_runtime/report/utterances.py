@@ -123,19 +123,21 @@ def _within_budget(shown: Sequence[ShownUtterance]) -> Iterator[ShownUtterance]:
 
 def _ordered_columns(columns: Mapping[str, Any], ids: Sequence[str]) -> list[dict[str, Any]]:
     """Return the columns in the order of the ids: numbers, or texts with the places of each."""
-    places = {utt_id: place for place, utt_id in enumerate(columns.get("utt_ids", ()))}
+    places = {str(utt_id): place for place, utt_id in enumerate(columns.get("utt_ids", ()))}
     chosen = [places.get(utt_id, -1) for utt_id in ids]
     found = []
     for name, values in columns.get("columns", {}).items():
         ordered = [values[place] if 0 <= place < len(values) else None for place in chosen]
         texts = sorted({value for value in ordered if isinstance(value, str)})
-        numbers = {text: number for number, text in enumerate(texts)}
         if texts:
+            numbers: dict[Any, int] = {text: number for number, text in enumerate(texts)}
             of = [numbers.get(value) for value in ordered]
             found.append({"name": name, "texts": texts, "of": of})
         else:
-            numbers_only = [
-                None if one is None or not math.isfinite(one) else one for one in ordered
-            ]
-            found.append({"name": name, "numbers": numbers_only})
+            finite = [value if _is_finite(value) else None for value in ordered]
+            found.append({"name": name, "numbers": finite})
     return found
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)

@@ -91,7 +91,7 @@ def test_results(value: Any, fits: bool) -> None:
         ("examples", [{**EXAMPLE, "pictures": {}}], False),
         ("columns", COLUMNS, True),
         ("columns", without(COLUMNS, "utt_ids"), False),
-        ("columns", changed(COLUMNS, "columns/age", [[1]]), False),
+        ("columns", changed(COLUMNS, "columns/age", 1), False),
         ("columns", changed(COLUMNS, "columns", []), False),
         ("curve", CURVE, True),
         ("curve", without(CURVE, "at"), True),
@@ -175,7 +175,7 @@ def test_examples_that_cannot_be_read(text: str, built: tuple[Path, Path]) -> No
     assert scores.media == {"test": {}}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"utt_ids": [1], "columns": {}}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"utt_ids": 1, "columns": {}}'])
 def test_columns_that_cannot_be_read(text: str, built: tuple[Path, Path]) -> None:
     experiment, build = built
     (experiment / "measure/test/columns.json").write_text(text)
@@ -205,6 +205,11 @@ def test_utterances_the_worst_first_and_lines_that_cannot_be_read_left_out(
         "lengths": [0, 2, 2, 2],
         "columns": [{"name": "x", "numbers": [1, None, None, None]}],
     }
+    odd = {"utt_ids": [["all"], "fine"], "columns": {"x": [1, {}], "y": [True, "z"]}}
+    assert table_data(read_aligned(path, " "), odd)["columns"] == [
+        {"name": "x", "numbers": [None] * 4},
+        {"name": "y", "texts": ["z"], "of": [None, None, None, 0]},
+    ]
     few = table_data(read_aligned(path, " ", most=1), {})
     assert (few["ids"], few["errors"]) == (["all"], [2, 0, 1, 1])
 
