@@ -1,5 +1,6 @@
 """Learning curves: group the logged values into charts."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +56,7 @@ def step_times(rows: Rows) -> list[tuple[int, int, float | None]]:
 
 def _seconds(row: Mapping[str, Any]) -> float | None:
     value = row.get("seconds")
-    return value if isinstance(value, int | float) else None
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _make_series(name: str, points: list[tuple[float, float, str]]) -> Series:

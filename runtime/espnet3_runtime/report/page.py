@@ -35,15 +35,15 @@ def render_page(experiment: ReportData) -> str:
     environment.filters["size"] = format_size
     environment.filters["script_json"] = script_json
     folder = files("espnet3_runtime.report")
-    script = "\n".join((folder / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    scripts = [(folder / name).read_text(encoding="utf-8") for name in _SCRIPTS]
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
     drawn, width = draw_graph(experiment.stages)
     receipts = [view.receipt for view in experiment.stages if view.receipt is not None]
     scores = {item.stage: list(_score_rows(item)) for item in experiment.scores}
     return template.render(
         style=Markup((folder / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
-        script=Markup(script),  # noqa: S704 - ours
-        script_hash=_source_hash(script),
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours
+        script_hashes=[_source_hash(script) for script in scripts],
         build=experiment.build,
         stages=experiment.stages,
         graph=drawn,

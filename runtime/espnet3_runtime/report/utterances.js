@@ -209,7 +209,7 @@
       const show = button(found.pictures.map((one) => one.name).join(", "), { "aria-expanded": "false" }, () => {
         line.hidden = !line.hidden;
         show.setAttribute("aria-expanded", String(!line.hidden));
-        if (!line.hidden && !line.cells[0].firstChild) line.cells[0].append(...found.pictures.map(drawPicture));
+        if (!line.hidden && !line.cells[0].firstChild) line.cells[0].append(...found.pictures.map((one) => drawPicture(one, secondsOf(row))));
       });
       more.push(show);
       extra.push(line);
@@ -217,15 +217,20 @@
     return [more, extra];
   }
 
-  function drawPicture(picture) {
+  function secondsOf(row) {
+    const column = table.columns.find((one) => one.name === "seconds" && one.numbers);
+    return (column && column.numbers[row]) || 0;
+  }
+
+  function drawPicture(picture, seconds) {
     const figure = element("figure", {}, element("figcaption", {}, picture.name));
-    figure.append(picture.segments ? drawSegments(picture.segments) : drawMatrix(picture));
+    figure.append(picture.segments ? drawSegments(picture.segments, seconds) : drawMatrix(picture));
     return figure;
   }
 
-  function drawSegments(segments) {
-    const end = Math.max(...segments.map((one) => one[1])) || 1;
-    const lane = element("div", { class: "lane", style: `min-width: ${segments.length * 22}px` });
+  function drawSegments(segments, seconds) {
+    const end = Math.max(seconds, ...segments.map((one) => one[1])) || 1;
+    const lane = element("div", { class: "lane", style: `min-width: ${segments.length * 56}px` });
     segments.forEach(([from, to, label]) => {
       const title = `${label} ${from.toFixed(2)} to ${to.toFixed(2)} s`;
       lane.append(element("span", { title, style: `left: ${100 * from / end}%; width: ${100 * (to - from) / end}%` }, label));

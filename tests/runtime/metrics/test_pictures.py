@@ -9,8 +9,15 @@ import pytest
 from espnet3_runtime.metrics.items.pictures import read_pictures
 
 
-def test_an_alignment_is_drawn(tmp_path):
-    (tmp_path / "a.json").write_text(json.dumps([[0, 0.5, "t"], [0.5, 1, 7]]))
+@pytest.mark.parametrize(
+    "segments",
+    [
+        [[0, 0.5, "t"], [0.5, 1, 7]],
+        [{"start": 0, "end": 0.5, "text": "t"}, {"start": 0.5, "end": 1, "speaker": 7}],
+    ],
+)
+def test_an_alignment_is_drawn(tmp_path, segments):
+    (tmp_path / "a.json").write_text(json.dumps(segments))
     (picture,) = read_pictures(tmp_path, {"alignment": "a.json"})
     assert picture == {"name": "alignment", "segments": [(0.0, 0.5, "t"), (0.5, 1.0, "7")]}
 
@@ -31,7 +38,17 @@ def test_a_matrix_is_drawn_and_thinned(tmp_path, shape, drawn):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", "[]", "[1]", "[[0, 1]]", '[[1, 0, "a"]]', '[["a", 1, "b"]]', '[[0, NaN, "a"]]'],
+    [
+        "",
+        "{}",
+        "[]",
+        "[1]",
+        "[[0, 1]]",
+        '[{"start": 0}]',
+        '[[1, 0, "a"]]',
+        '[["a", 1, "b"]]',
+        '[[0, NaN, "a"]]',
+    ],
 )
 def test_other_json_is_not(tmp_path, text):
     (tmp_path / "a.json").write_text(text)

@@ -1,7 +1,8 @@
 """What of an item's outputs can be drawn: an alignment with time, and a matrix (attention).
 
-An output is taken for what it looks like: a JSON file with a list of ``[start, end, label]`` in
-seconds, as CTC alignments and segments of speakers are, or a ``.npy`` file with two axes.
+An output is taken for what it looks like: a JSON file with a list of segments, as CTC alignments
+and the turns of speakers are, or a ``.npy`` file with two axes.  A segment is
+``[start, end, label]`` or a mapping with start, end, and text or speaker; times are in seconds.
 """
 
 import base64
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 _MOST_SEGMENTS = 400
 _MOST_ROWS, _MOST_COLUMNS = 80, 240
 """Cells of a drawn matrix; a larger one is thinned by taking the largest value of each cell."""
-_TRIPLE, _AXES = 3, 2
+_AXES = 2
 
 
 def read_pictures(directory: Path, files: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -44,19 +45,25 @@ def _read_picture(path: Path) -> dict[str, Any]:
             return {"segments": segments} if segments else {}
         if path.suffix == ".npy":
             return _draw_matrix(np.load(path, allow_pickle=False, mmap_mode="r"))
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
     return {}
 
 
 def _read_segments(value: Any) -> list[tuple[float, float, str]]:
-    if not isinstance(value, list) or not all(
-        isinstance(one, list) and len(one) == _TRIPLE for one in value
-    ):
+    if not isinstance(value, list):
         return []
-    segments = [(float(start), float(end), str(label)) for start, end, label in value]
+    segments = [_read_segment(one) for one in value]
     fits = all(0 <= start <= end < math.inf for start, end, _ in segments)
     return segments[:_MOST_SEGMENTS] if fits else []
+
+
+def _read_segment(one: Any) -> tuple[float, float, str]:
+    if isinstance(one, Mapping):
+        label = one.get("text", one.get("speaker", ""))
+        return float(one["start"]), float(one["end"]), str(label)
+    start, end, label = one
+    return float(start), float(end), str(label)
 
 
 def _draw_matrix(values: NDArray[Any]) -> dict[str, Any]:
