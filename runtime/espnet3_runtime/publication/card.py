@@ -71,7 +71,7 @@ def card_values(
         scores: The content of ``metrics.json``.
         config: The inference config as YAML.
         detail: Whether to list the layers.
-        hub: ``pack_model.card``: what the hub shows of the model.
+        hub: What ``pack_model.card`` says of the model, by the names of the hub.
     """
     corpus, _, task = meta["recipe"].partition("/")
     git = meta.get("git") or {}
@@ -119,7 +119,8 @@ def _front_matter(
     if task in _TASKS:
         matter.setdefault("pipeline_tag", _TASKS[task])
     if scores:
-        matter["metrics"] = list(dict.fromkeys(map(_metric_type, scores["about"].values())))
+        types = (_metric_type(name, about) for name, about in scores["about"].items())
+        matter["metrics"] = list(dict.fromkeys(types))
         name = f"{meta['recipe']} {meta['exp_tag']}"
         matter["model-index"] = [{"name": name, "results": _results(corpus, task, scores, given)}]
     return f"---\n{yaml.safe_dump(matter, sort_keys=False, allow_unicode=True)}---"
@@ -135,7 +136,11 @@ def _results(
     for name, tests in scores["metrics"].items():
         about = scores["about"][name]
         for test, numbers in tests.items():
-            one = {"type": _metric_type(about), "value": numbers[about["headline"]], "name": name}
+            one = {
+                "type": _metric_type(name, about),
+                "value": numbers[about["headline"]],
+                "name": name,
+            }
             by_test.setdefault(test, []).append(one)
     return [
         {
@@ -147,8 +152,9 @@ def _results(
     ]
 
 
-def _metric_type(about: Mapping[str, Any]) -> str:
-    return str(about["target"]).rpartition(".")[2].lower()
+def _metric_type(name: str, about: Mapping[str, Any]) -> str:
+    """Return a metric as the hub calls it: wer, cer, …, which is how its class is called."""
+    return str(about.get("target", name)).rpartition(".")[2].lower()
 
 
 _COMMAND = """\
