@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 MOST_SHOWN = 20_000
 """Utterances of a test set whose texts are in a page; of the others there are the numbers."""
 _MOST_CHARACTERS = 12_000_000  # of the texts of a test set
+_MOST_TOKENS = 1 << 50  # of an utterance; what is more is no count
 _PIECE = 10_000  # utterances that are in memory beside those that are kept
 
 
@@ -65,7 +66,9 @@ def _add_line(found: AlignedUtterances, line: str, gap: str) -> None:
         record = json.loads(line)
         utt_id, errors = str(record["utt_id"]), int(record["errors"])
         length, steps = int(record["length"]), list(_join_equal(record["steps"], gap))
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError):
+        return
+    if not (0 <= errors < _MOST_TOKENS and 0 <= length < _MOST_TOKENS):
         return
     badness = (-errors / max(length, 1), -errors, utt_id)
     found.shown.append(ShownUtterance(badness, utt_id, len(found.utt_ids), steps))

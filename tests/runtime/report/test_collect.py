@@ -183,7 +183,8 @@ def test_columns_that_cannot_be_read(text: str, built: tuple[Path, Path]) -> Non
     assert [table.data["columns"] for table in scores.tables] == [[]]
 
 
-BROKEN = ["{", "[]", '{"utt_id": "a", "errors": "x", "length": 1, "steps": []}', "[" * 9999]
+COUNTS = '{"utt_id": "a", "errors": %s, "length": 1, "steps": []}'
+BROKEN = ["{", "[]", *(COUNTS % one for one in ('"x"', "1e999", "-1", "1" + "0" * 30)), "[" * 9999]
 
 
 def test_utterances_the_worst_first_and_lines_that_cannot_be_read_left_out(
