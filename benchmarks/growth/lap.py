@@ -20,8 +20,8 @@ from espnet3_runtime.data.feature_moments import Moments
 from espnet3_runtime.data.item_lengths import Shapes, read_shapes, write_shapes
 from espnet3_runtime.data.sampler import Clock, EpochBatches
 from espnet3_runtime.data.tokens import Spelling
-from espnet3_runtime.metrics.examples import _choose_examples
 from espnet3_runtime.metrics.inputs.columns import TestResults, read_columns
+from espnet3_runtime.metrics.items.examples import _choose_examples
 from espnet3_runtime.metrics.wer import WER
 from espnet3_runtime.stages.collect_stats import MOST_RANGES
 

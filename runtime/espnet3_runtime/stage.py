@@ -106,6 +106,8 @@ class StageContext:
         progress: Makes progress bars.
         stop: Whether to stop, see :class:`Stop`.
         log: Goes to the stage's log file; warnings also to the console.
+        refresh: Writes the report of the experiment anew while the stage runs, unless it did so a
+            moment ago; called when there is something new to see, such as the end of an epoch.
         result: Called with a name and a number or short text, puts a line into the summary table
             and the receipt, for example ``context.result("WER test", "4.1 %")``.
     """
@@ -136,6 +138,7 @@ class StageContext:
     stop: Stop
     log: Logger
     result: Callable[[str, float | str], None]
+    refresh: Callable[[], None] = lambda: None
 
     @property
     def stop_requested(self) -> bool:

@@ -2,13 +2,18 @@
 
 import doctest
 import re
+import runpy
+import shlex
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from espnet3_runtime.public_names import PUBLIC
-from tests.docs.tutorial_kit import Reader
+from tests.docs.tutorial_kit import Reader, blocks
 from tests.runtime.slurm_kit import queue
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,6 +32,7 @@ def test_trackers_and_then_comparing(tmp_path: Path):
     report = (reader.folder / "exp" / "recipe" / "report.html").read_text()
     assert "<code>tables/recipe/train_slow/version_0</code>" in report
     assert reader.follow(DOCS / "comparing.md") == {"console"}
+    assert reader.follow(DOCS / "report.md") == {"console", "sh"}
 
 
 @pytest.mark.parametrize("name", ["what_you_write", "adversarial"])
@@ -81,3 +87,28 @@ def test_the_examples_of_what_ships(tmp_path: Path, monkeypatch):
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     assert runner.run(test, out=report.append).failed == 0, "".join(report)
     assert runner.tries > 20
+
+
+def test_the_alignment_of_digits_as_the_page_on_the_report_asks_for_it(tmp_path: Path):
+    (command,) = (text for kind, _, text in blocks(DOCS / "report.md") if kind == "sh")
+    sets = shlex.split(command.replace("\\\n", " "))[-6:]
+    recipe = DOCS.parent / "recipes/digits/asr/recipe.yaml"
+    check = [*PROGRAMS["espnet3-compile"], str(recipe), "-o", str(tmp_path / "build"), *sets]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    decode = runpy.run_path(str(recipe.parent / "src/decode.py"))["GreedyCTC"]
+    runner = object.__new__(decode)
+    runner.tokens, runner.alignment, runner.sample_rate = ["<blank>", "a", "b"], True, 100
+    runner.tokenizer = SimpleNamespace(decode_pieces="".join)
+    path = torch.nn.functional.one_hot(torch.tensor([[0, 1, 1, 0, 1, 2, 0, 0]])).float()
+    model = SimpleNamespace(encode=lambda *_: (path, torch.tensor([7])))
+    assert runner(model, torch.zeros(1, 700), torch.tensor([700])) == [
+        {
+            "text": "aab",
+            "alignment": [
+                {"start": 1.0, "end": 3.0, "text": "a"},
+                {"start": 4.0, "end": 5.0, "text": "a"},
+                {"start": 5.0, "end": 6.0, "text": "b"},
+            ],
+        }
+    ]

@@ -24,6 +24,7 @@ class Browser:
         command = [
             *("bash", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "bash"),
             *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
             *(f"--user-data-dir={profile}", "--remote-debugging-pipe", "about:blank"),
         ]
         self._process = subprocess.Popen(
@@ -86,6 +87,16 @@ class Browser:
 
     def text(self):
         return self.evaluate("document.body ? document.body.innerText : ''")
+
+    def press(self, *keys):
+        """Press keys, as a person does: one character, or a name such as ``Tab``."""
+        codes = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35}
+        for key in keys:
+            about = {"key": key, "windowsVirtualKeyCode": codes.get(key, 0)}
+            text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
+            shown = {"text": text} if text else {}
+            self.call("Input.dispatchKeyEvent", type="keyDown", **about, **shown)
+            self.call("Input.dispatchKeyEvent", type="keyUp", **about)
 
     def choose_file(self, selector, path):
         """Put a file into an ``<input type=file>``, as a person does in the dialog."""

@@ -127,13 +127,26 @@ def fill(experiment):
         "checkpoint": {"path": "exp/tiny/train/best.ckpt", "sha256": "d" * 64},
     }
     (measure / "metrics.json").write_text(json.dumps(scores))
-    example = {
-        "utt_id": "utt<1>",
-        "rank": "worst",
-        "metric": "wer",
-        "errors": 1,
-        "length": 2,
-        "steps": [["equal", "one", "one"], ["substitute", "<two>", "too"]],
-        "audio": "audio/00.wav",
-    }
+    steps = [["equal", "one", "one"], ["substitute", "<two>", "too"]]
+    add_utterances(measure / "test", "wer", [("utt<1>", steps), ("utt2", steps[:1])])
+    columns = {"speaker": ["<ann>", "bob"], "seconds": [0.5, None]}
+    text = json.dumps({"utt_ids": ["utt<1>", "utt2"], "columns": columns})
+    (measure / "test/columns.json").write_text(text)
+    example = {"utt_id": "utt<1>", "rank": "worst", "audio": "audio/00.wav"}
     (measure / "test/examples.json").write_text(json.dumps([example]))
+
+
+def add_utterances(folder, metric, utterances):
+    """Write ``utterances.jsonl`` of a metric from pairs of id and steps."""
+    (folder / metric).mkdir(parents=True, exist_ok=True)
+    lines = [
+        {
+            "utt_id": utt_id,
+            "errors": sum(kind != "equal" for kind, _, _ in steps),
+            "length": sum(kind != "insert" for kind, _, _ in steps),
+            "steps": steps,
+        }
+        for utt_id, steps in utterances
+    ]
+    text = "".join(f"{json.dumps(line)}\n" for line in lines)
+    (folder / metric / "utterances.jsonl").write_text(text)

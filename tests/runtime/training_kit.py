@@ -212,7 +212,17 @@ def train_context(recipe: Path, model: Any = CLASSIFIER, **changes: Any) -> Stag
     return stage_context(recipe, "train", training(**changes), model=model, **context)
 
 
-_CONTEXT = ("stop", "resume", "upstream", "upstream_kinds", "spec", "result", "progress", "rank")
+_CONTEXT = (
+    "stop",
+    "resume",
+    "upstream",
+    "upstream_kinds",
+    "spec",
+    "result",
+    "progress",
+    "rank",
+    "refresh",
+)
 
 
 class StopAfter:

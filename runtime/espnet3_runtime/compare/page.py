@@ -1,6 +1,5 @@
 """The page of a comparison: one HTML file that needs no network and no other file."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from espnet3_runtime.compare.settings import as_text
 from espnet3_runtime.compare.utterances import read_utterances
 from espnet3_runtime.process.progress import format_duration
 from espnet3_runtime.report.collect import read_curve_rows
+from espnet3_runtime.report.page import script_json
 
 _MOST_CURVES = 48
 """Runs, from the best on, whose curves are in the page."""
@@ -158,8 +158,7 @@ def _script_data(comparison: Comparison) -> Markup:
         "references": references,
         "runs": runs,
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - no tag can begin in it
+    return script_json(data)
 
 
 def _directions(comparison: Comparison) -> dict[str, bool | None]:

@@ -12,7 +12,7 @@ from espnet3_runtime.errors import UsageError, did_you_mean, nearest
 _ALL = "all"
 _FLAGS = (
     *("dry_run", "force", "list", "verify", "write_requirements"),
-    *("preflight", "no_preflight", "keep_going"),
+    *("preflight", "no_preflight", "keep_going", "report"),
 )
 
 
@@ -32,6 +32,7 @@ class Arguments:
         preflight: Only look at the stages.
         no_preflight: Do not look at the stages before the first of them runs.
         keep_going: After a failure go on with the stages that do not depend on it.
+        report: Only write the report.
         jobs: How many stages run side by side, each in a process of its own; None: one after the
             other in this one.
         cluster: A file with the cluster whose jobs they are then, absolute.
@@ -50,6 +51,7 @@ class Arguments:
     preflight: bool
     no_preflight: bool
     keep_going: bool
+    report: bool
     jobs: int | None
     cluster: Path | None
     format: str
@@ -153,6 +155,7 @@ def _make_parser(build: Build) -> argparse.ArgumentParser:
     )
     add("--list", action="store_true", help="show all stages and their state")
     add("--verify", action="store_true", help="hash all outputs again and compare with receipts")
+    add("--report", action="store_true", help="write the report of what is there; run nothing")
     add(
         "--preflight",
         action="store_true",

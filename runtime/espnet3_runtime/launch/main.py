@@ -140,6 +140,18 @@ def _run_command(
 
         stages = [build.stage(name) for name in arguments.stages]
         return answers.show(look_first(build, system_cls, stages))
+    answer = _answer_without_running(system_cls, build, arguments)
+    if answer is not None:
+        return answer
+    return run_as_leader(system_cls, answers, rank, locate)
+
+
+def _answer_without_running(
+    system_cls: type[System], build: Build, arguments: Arguments
+) -> int | None:
+    """Write the report, list the stages, verify them or show the plan; None if none is asked."""
+    if arguments.report:
+        return _write_report(build)
     if arguments.list:
         return _list_stages(system_cls, build, arguments)
     if arguments.verify:
@@ -149,7 +161,7 @@ def _run_command(
     if arguments.dry_run:
         show_plan(Experiment(build), arguments)
         return CLEAN
-    return run_as_leader(system_cls, answers, rank, locate)
+    return None
 
 
 def _check_jobs(rank: Rank) -> None:
@@ -178,6 +190,14 @@ def _list_stages(system_cls: type[System], build: Build, arguments: Arguments) -
     receipts = {stage.name: experiment.receipt(stage.name) for stage in build.stages}
     console.show_list(build, receipts, {spec.name: spec.description for spec in system_cls.stages})
     show_side_by_side(build, arguments.stages, arguments)
+    return CLEAN
+
+
+def _write_report(build: Build) -> int:
+    from espnet3_runtime.report import write_report
+
+    path = write_report(build.experiment, build)
+    console.print_line(f"report: {Experiment(build).relative_path(path)}")
     return CLEAN
 
 

@@ -19,6 +19,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.incremental import receipts
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.slices import configs_of, edges_of, model_of
+from espnet3_runtime.launch.live_report import LiveReport
 from espnet3_runtime.launch.logs import stage_log, write_header
 from espnet3_runtime.process.interrupts import Interrupts
 from espnet3_runtime.process.isolation import isolated
@@ -145,6 +146,7 @@ class StageRunner:
             stop=Stop(requested=self.interrupts.requested, gracefully=self.interrupts.gracefully),
             log=log.getChild(stage.name),
             result=self._keep_result,
+            refresh=LiveReport(build, log.getChild(stage.name)) if self.rank == 0 else lambda: None,
         )
 
     def _keep_result(self, name: str, value: float | str) -> None:

@@ -61,6 +61,7 @@ def card_values(
     config: str,
     *,
     detail: bool,
+    hub: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """Return the values that a model card can show.
 
@@ -70,6 +71,7 @@ def card_values(
         scores: The content of ``metrics.json``.
         config: The inference config as YAML.
         detail: Whether to list the layers.
+        hub: What ``pack_model.card`` says of the model, by the names of the hub.
     """
     corpus, _, task = meta["recipe"].partition("/")
     git = meta.get("git") or {}
@@ -78,7 +80,7 @@ def card_values(
     example = '"audio.wav"' if contract is None else example_call(contract)
     flag = " --trust_user_code" if meta["code"] else ""
     return {
-        "front_matter": _front_matter(corpus, task, speech=speech),
+        "front_matter": _front_matter(meta, scores, hub or {}, speech=speech),
         "recipe": meta["recipe"],
         "corpus": corpus,
         "task": task,
@@ -101,14 +103,58 @@ def card_values(
     }
 
 
-def _front_matter(corpus: str, task: str, *, speech: bool) -> str:
-    matter: dict[str, Any] = {
-        "library_name": "espnet3-compile",
-        "tags": [*(["speech"] if speech else []), "espnet3-compile", corpus, task],
-    }
+def _front_matter(
+    meta: Mapping[str, Any],
+    scores: Mapping[str, Any] | None,
+    hub: Mapping[str, Any],
+    *,
+    speech: bool,
+) -> str:
+    """Return the card's metadata, by which the hub lists and finds models."""
+    corpus, _, task = meta["recipe"].partition("/")
+    given = {key: value for key, value in hub.items() if value not in ("", [], None)}
+    tags = [*(["speech"] if speech else []), "espnet3-compile", corpus, task]
+    matter: dict[str, Any] = {"library_name": "espnet3-compile", **given}
+    matter["tags"] = list(dict.fromkeys([*tags, *given.get("tags", ())]))
     if task in _TASKS:
-        matter["pipeline_tag"] = _TASKS[task]
-    return f"---\n{yaml.safe_dump(matter, sort_keys=False)}---"
+        matter.setdefault("pipeline_tag", _TASKS[task])
+    if scores:
+        types = (_metric_type(name, about) for name, about in scores["about"].items())
+        matter["metrics"] = list(dict.fromkeys(types))
+        name = f"{meta['recipe']} {meta['exp_tag']}"
+        matter["model-index"] = [{"name": name, "results": _results(corpus, task, scores, given)}]
+    return f"---\n{yaml.safe_dump(matter, sort_keys=False, allow_unicode=True)}---"
+
+
+def _results(
+    corpus: str, task: str, scores: Mapping[str, Any], hub: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the scores as a ``model-index`` has them, those of each test set together."""
+    kind = hub.get("pipeline_tag") or _TASKS.get(task, task or corpus)
+    dataset = next(iter(hub.get("datasets", ())), corpus)
+    by_test: dict[str, list[dict[str, Any]]] = {}
+    for name, tests in scores["metrics"].items():
+        about = scores["about"][name]
+        for test, numbers in tests.items():
+            one = {
+                "type": _metric_type(name, about),
+                "value": numbers[about["headline"]],
+                "name": name,
+            }
+            by_test.setdefault(test, []).append(one)
+    return [
+        {
+            "task": {"type": kind},
+            "dataset": {"type": dataset, "name": corpus, "split": test},
+            "metrics": found,
+        }
+        for test, found in by_test.items()
+    ]
+
+
+def _metric_type(name: str, about: Mapping[str, Any]) -> str:
+    """Return a metric as the hub calls it: wer, cer, …, which is how its class is called."""
+    return str(about.get("target", name)).rpartition(".")[2].lower()
 
 
 _COMMAND = """\

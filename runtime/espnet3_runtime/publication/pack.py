@@ -56,11 +56,18 @@ def pack_bundle(context: StageContext, directory: Path) -> None:
     meta["late_values"] = _late_values(context, config, model)
     _write_meta(directory, meta)
     facts, detail = load_elsewhere(directory), settings["include_model_detail"]
-    values = card_values(meta, facts, scores, layout.dump_yaml(config), detail=detail)
+    text, hub = layout.dump_yaml(config), _hub_metadata(settings["card"])
+    values = card_values(meta, facts, scores, text, detail=detail, hub=hub)
     template = recipe / settings["readme"] if settings["readme"] else None
     card = model_card(values, template, settings["readme_context"])
     (directory / layout.README).write_text(card, encoding="utf-8")
     _write_meta(directory, meta)
+
+
+def _hub_metadata(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a config says of a model, by the names of the hub."""
+    named = {key: to_plain(value) for key, value in card.items()}
+    return {**named.pop("metadata"), **named}
 
 
 def _pack_weights(context: StageContext, bundled: BundleFiles) -> dict[str, str] | None:

@@ -20,6 +20,7 @@ def write_report(exp_dir: Path, build: Build | Path) -> Path:
 
     loaded = load_build(build) if isinstance(build, Path) else build
     path = exp_dir / "report.html"
+    exp_dir.mkdir(parents=True, exist_ok=True)
     page = render_page(read_experiment(exp_dir, loaded))
     write_bytes(path, page.encode("utf-8", "backslashreplace"))  # names of files need not be text
     return path

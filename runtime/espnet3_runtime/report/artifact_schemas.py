@@ -36,15 +36,16 @@ _SCHEMAS: Mapping[str, Schema] = {
     "examples": {  # examples.json of a test set
         "type": "array",
         "items": _record(
-            {"audio": _or_null(_TEXT)},
+            {
+                "audio": _or_null(_TEXT),
+                "pictures": {"type": "array", "items": _record(name=_TEXT)},
+            },
             utt_id=_TEXT,
-            rank=_TEXT,
-            metric=_TEXT,
-            errors=_COUNT,
-            length=_COUNT,
-            steps={"type": "array", "items": {"type": "array", "minItems": 3}},
         ),
     },
+    "columns": _record(  # columns.json of a test set; an item for each utterance, so not looked at
+        utt_ids={"type": "array"}, columns=_mapping_of({"type": "array"})
+    ),
     "curve": _record({"at": _TEXT}, step=_COUNT, epoch=_COUNT),  # a row of curves.jsonl
     "provenance": _record(  # of a receipt: where the stage ran
         {
@@ -67,7 +68,7 @@ def is_results(value: Any) -> bool:
 
 
 def matches_schema(value: Any, name: str) -> bool:
-    """Return whether a value fits the schema of that name: results, examples, curve, provenance."""
+    """Return whether a value fits the schema of that name, one of those above."""
     return _schema_validator(name).is_valid(value)
 
 

@@ -1,5 +1,6 @@
 """Line charts as inline SVG."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -60,13 +61,16 @@ class _AxisScale:
         return [number * step for number in range(first, last + 1)]
 
 
-def line_chart(series: Sequence[Series], x_label: str, *, may_be_log: bool) -> Markup:
+def line_chart(
+    series: Sequence[Series], x_label: str, *, may_be_log: bool, readable: bool = False
+) -> Markup:
     """Return an SVG of some lines over one pair of axes; it grows and shrinks with the page.
 
     Args:
         series: The lines.
         x_label: The unit of the horizontal axis, which starts at 0.
         may_be_log: Whether values that span orders of magnitude get a logarithmic axis.
+        readable: Whether the values are in it too, for a script that shows them.
     """
     shown = [line for line in (_drop_nonfinite(line) for line in series) if line.xs]
     if not shown:
@@ -74,9 +78,32 @@ def line_chart(series: Sequence[Series], x_label: str, *, may_be_log: bool) -> M
     x, y = _make_scales(shown, may_be_log=may_be_log)
     lines = [_draw_line(f"s{number % 6}", line, x, y) for number, line in enumerate(shown)]
     label = escape(", ".join(line.name for line in shown))
-    return Markup('<svg viewBox="{}" role="img" aria-label="{}" class="chart">{}</svg>').format(
-        f"0 0 {_WIDTH} {_HEIGHT}", label, Markup("").join([_draw_grid(x, y, x_label), *lines])
+    values = _readable_values(shown, x, y) if readable else Markup("")
+    return Markup('<svg viewBox="{}" role="img" aria-label="{}" class="chart"{}>{}</svg>').format(
+        f"0 0 {_WIDTH} {_HEIGHT}",
+        label,
+        values,
+        Markup("").join([_draw_grid(x, y, x_label), *lines]),
     )
+
+
+def _readable_values(lines: Sequence[Series], x: _AxisScale, y: _AxisScale) -> Markup:
+    """Return attributes with the drawn values and the axes, for ``charts.js``."""
+    found = {
+        "frame": [x.start, x.end, y.start, y.end],
+        "x": [x.low, x.high],
+        "y": [y.low, y.high, y.log],
+        "lines": [
+            {
+                "name": line.name,
+                "x": [line.xs[i] for i in _drawn_points(line)],
+                "y": [float(f"{line.ys[i]:.6g}") for i in _drawn_points(line)],
+            }
+            for line in lines
+        ],
+    }
+    text = json.dumps(found, separators=(",", ":"))
+    return Markup(' tabindex="0" data-values="{}"').format(text)
 
 
 def _drop_nonfinite(line: Series) -> Series:
@@ -122,8 +149,7 @@ def _draw_grid(x: _AxisScale, y: _AxisScale, x_label: str) -> Markup:
 def _draw_line(colour: str, line: Series, x: _AxisScale, y: _AxisScale) -> Markup:
     noisy = not line.marked and len(line.xs) > _NOISY
     smooth = {f"{colour} faint": line.ys, colour: _moving_average(line.ys)}
-    step = -(-len(line.xs) // _MOST_POINTS)
-    chosen = sorted({*range(0, len(line.xs), step), len(line.xs) - 1})
+    chosen = _drawn_points(line)
     parts = []
     for name, ys in (smooth if noisy else {colour: line.ys}).items():
         points = " ".join(f"{x.at(line.xs[i]):.1f},{y.at(ys[i]):.1f}" for i in chosen)
@@ -137,6 +163,12 @@ def _draw_line(colour: str, line: Series, x: _AxisScale, y: _AxisScale) -> Marku
         ]
     drawn = Markup("").join(parts)
     return Markup('<g data-key="{}">{}</g>').format(line.key, drawn) if line.key else drawn
+
+
+def _drawn_points(line: Series) -> list[int]:
+    """Return the numbers of the points that are drawn: every so many, and the last."""
+    step = -(-len(line.xs) // _MOST_POINTS)
+    return sorted({*range(0, len(line.xs), step), len(line.xs) - 1})
 
 
 def _moving_average(values: Sequence[float]) -> list[float]:

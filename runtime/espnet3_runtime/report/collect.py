@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -14,6 +15,7 @@ from espnet3_runtime.build.lock import Build
 from espnet3_runtime.incremental.receipts import Receipt, read_receipt
 from espnet3_runtime.process.redact import hide_secrets, redact_command
 from espnet3_runtime.report.artifact_schemas import is_results, matches_schema
+from espnet3_runtime.report.utterances import read_aligned, table_data
 from espnet3_runtime.trackers.run_records import TrackedRun, read_training_record
 from espnet3_schemas import LOCK
 from espnet3_schemas.build_records import Stage
@@ -47,18 +49,38 @@ class StageView:
 
 
 @dataclass(frozen=True)
+class UtteranceTable:
+    """The utterances of a test set, aligned by a metric.
+
+    Attributes:
+        test: Its name.
+        metric: That of the metric.
+        gap: What stands between two tokens.
+        data: See :func:`~espnet3_runtime.report.utterances.table_data`.
+    """
+
+    test: str
+    metric: str
+    gap: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Scores:
     """The results of a measure stage.
 
     Attributes:
         stage: Its name.
         content: The content of ``metrics.json``.
-        examples: Those of ``examples.json`` by test set; ``audio`` is a data URI or empty.
+        tables: The utterances, by each metric that aligned them.
+        media: By test set and utterance id: ``audio``, a data URI or a path beside the page, and
+            ``pictures`` of outputs.
     """
 
     stage: str
     content: Mapping[str, Any]
-    examples: Mapping[str, Sequence[Mapping[str, Any]]]
+    tables: Sequence[UtteranceTable]
+    media: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -175,22 +197,36 @@ def _read_scores(exp_dir: Path, build: Build, done: set[str]) -> Iterator[Scores
         content = _read_json(directory / "metrics.json")
         if stage.run != "measure" or stage.name not in done or not is_results(content):
             continue
-        examples: dict[str, list[dict[str, Any]]] = {}
+        media: dict[str, dict[str, dict[str, Any]]] = {}
         for test in dict.fromkeys(test for tests in content["metrics"].values() for test in tests):
             found = _read_json(directory / test / "examples.json")
-            examples[test] = []
+            media[test] = {}
             for item in found if matches_schema(found, "examples") else ():
-                if item["metric"] in content["about"]:
-                    audio, budget = _audio_uri(directory / test, item.get("audio"), budget)
-                    examples[test].append({**item, "audio": audio})
-        yield Scores(stage.name, content, examples)
+                sound, budget = _audio_source(exp_dir, directory / test, item.get("audio"), budget)
+                pictures = item.get("pictures", ())
+                if sound or pictures:
+                    media[test][item["utt_id"]] = {"audio": sound, "pictures": pictures}
+        yield Scores(stage.name, content, list(_read_tables(directory, content)), media)
 
 
-def _audio_uri(directory: Path, name: str | None, budget: int) -> tuple[str, int]:
-    """Return a WAV file as a data URI, while the budget lasts."""
+def _read_tables(directory: Path, content: Mapping[str, Any]) -> Iterator[UtteranceTable]:
+    for metric, by_test in content["metrics"].items():
+        gap = "" if content["about"][metric]["target"].endswith("CER") else " "
+        for test in by_test:
+            utterances = read_aligned(directory / test / metric / "utterances.jsonl", gap)
+            if utterances.utt_ids:
+                columns = _read_json(directory / test / "columns.json")
+                known = columns if matches_schema(columns, "columns") else {}
+                yield UtteranceTable(test, metric, gap, table_data(utterances, known))
+
+
+def _audio_source(exp_dir: Path, directory: Path, name: str | None, budget: int) -> tuple[str, int]:
+    """Return a WAV file as a data URI while the budget lasts, and then its path from the page."""
     path = directory / name if name else None
-    if path is None or not path.is_file() or path.stat().st_size > budget:
+    if path is None or not path.is_file() or not path.is_relative_to(exp_dir):
         return "", budget
+    if path.stat().st_size > budget:
+        return quote(path.relative_to(exp_dir).as_posix()), budget
     data = path.read_bytes()
     return f"data:audio/wav;base64,{base64.b64encode(data).decode()}", budget - len(data)
 

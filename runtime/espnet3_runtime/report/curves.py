@@ -1,5 +1,6 @@
 """Learning curves: group the logged values into charts."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,8 @@ Rows = Sequence[Mapping[str, Any]]
 ABOUT_ROW = frozenset(("at", "epoch", "step", "seconds"))
 """Keys of a row that are no measured values."""
 _SPLITS = ("train", "valid")
-_MOST_CHARTS = 12
+_MOST_CHARTS = 60
+_MOST_TIMES = 2000
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,20 @@ def training_charts(rows: Rows) -> list[Chart]:
     charts = []
     for title in sorted(groups, key=sort_key_of_chart)[:_MOST_CHARTS]:
         series = [_make_series(name, points) for name, points in sorted(groups[title].items())]
-        svg = line_chart(series, "step", may_be_log="loss" in title)
+        svg = line_chart(series, "step", may_be_log="loss" in title, readable=True)
         charts.append(Chart(title, [line.name for line in series], svg))
     return charts
+
+
+def step_times(rows: Rows) -> list[tuple[int, int, float | None]]:
+    """Return (step, epoch, seconds of training) of the rows, thinned where there are many."""
+    found = {row["step"]: (row["step"], row["epoch"], _seconds(row)) for row in rows}
+    return [found[step] for step in sorted(found)][:: -(-len(found) // _MOST_TIMES) or 1]
+
+
+def _seconds(row: Mapping[str, Any]) -> float | None:
+    value = row.get("seconds")
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _make_series(name: str, points: list[tuple[float, float, str]]) -> Series:
@@ -71,6 +84,9 @@ def summarize_training(rows: Rows) -> str:
     ]
     counts = [(max(row[unit] for row in rows), unit) for unit in ("epoch", "step")]
     parts = [", ".join(f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in counts)]
+    seconds = max((_seconds(row) or 0.0 for row in rows), default=0.0)
+    if seconds:
+        parts.append(f"{max(row['step'] for row in rows) / seconds:.3g} steps a second")
     if losses:
         loss, epoch = min(losses)
         parts.append(f"lowest validation loss {loss:.4g} in epoch {epoch}")

@@ -1,7 +1,11 @@
 """Render the report as one HTML page."""
 
+import base64
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -11,26 +15,35 @@ from espnet3_runtime.metrics.table import format_value
 from espnet3_runtime.process.progress import format_duration, format_size
 from espnet3_runtime.report.artifact_schemas import matches_schema
 from espnet3_runtime.report.collect import ReportData, Scores, StageView
-from espnet3_runtime.report.curves import summarize_training, training_charts
+from espnet3_runtime.report.curves import step_times, summarize_training, training_charts
 from espnet3_runtime.report.graph import ROW, draw_graph
 
+_SCRIPTS = ("utterances.js", "charts.js", "settings.js")
+_SHOWN_CHARTS = 12  # of a training; further ones are folded away
 _PACKAGES = ("torch", "lightning", "numpy", "espnet3-compile")
 
 
 def render_page(experiment: ReportData) -> str:
-    """Return the report as HTML that needs no script, no other file and no network."""
+    """Return the report as HTML that needs no network.
+
+    Audio beyond what fits lies in files beside it; scripts other than its own do not run.
+    """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["duration"] = format_duration
     environment.filters["size"] = format_size
+    environment.filters["script_json"] = script_json
     folder = files("espnet3_runtime.report")
+    scripts = [(folder / name).read_text(encoding="utf-8") for name in _SCRIPTS]
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
     drawn, width = draw_graph(experiment.stages)
     receipts = [view.receipt for view in experiment.stages if view.receipt is not None]
     scores = {item.stage: list(_score_rows(item)) for item in experiment.scores}
     return template.render(
         style=Markup((folder / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours
+        script_hashes=[_source_hash(script) for script in scripts],
         build=experiment.build,
         stages=experiment.stages,
         graph=drawn,
@@ -42,11 +55,14 @@ def render_page(experiment: ReportData) -> str:
         cards=list(_metric_cards(scores)),
         warnings=list(_stage_warnings(experiment.stages)),
         trainings=[
-            (stage, summarize_training(rows), training_charts(rows))
+            (stage, summarize_training(rows), training_charts(rows), step_times(rows))
             for stage, rows in experiment.trainings.items()
         ],
         scores=list(scores.items()),
-        examples=list(_example_groups(experiment.scores)),
+        shown_charts=_SHOWN_CHARTS,
+        tables=[(item.stage, table) for item in experiment.scores for table in item.tables],
+        media=[(item.stage, *pair) for item in experiment.scores for pair in item.media.items()],
+        has_files=_has_audio_files(experiment.scores),
         settings=experiment.settings,
         sets=experiment.sets,
         tracked=[(s, run) for s, runs in experiment.tracked.items() for run in runs],
@@ -124,37 +140,21 @@ def _score_rows(scores: Scores) -> Iterator[dict[str, Any]]:
             }
 
 
-def _example_groups(scores: Sequence[Scores]) -> Iterator[dict[str, Any]]:
-    for item in scores:
-        for test, found in item.examples.items():
-            for rank in ("worst", "best"):
-                chosen = [example for example in found if example["rank"] == rank]
-                if chosen:
-                    target = item.content["about"][chosen[0]["metric"]]["target"]
-                    gap = "" if target.endswith("CER") else " "
-                    yield {
-                        "stage": item.stage,
-                        "test": test,
-                        "rank": rank,
-                        "items": [(example, _mark_differences(example, gap)) for example in chosen],
-                    }
+def _has_audio_files(scores: Sequence[Scores]) -> bool:
+    found = chain.from_iterable(by_id.values() for item in scores for by_id in item.media.values())
+    return any(one["audio"] and not one["audio"].startswith("data:") for one in found)
 
 
-def _mark_differences(example: Mapping[str, Any], gap: str) -> dict[str, Markup]:
-    """Return reference and hypothesis with their differences marked."""
-    sides = {}
-    for side, index in (("reference", 1), ("hypothesis", 2)):
-        tokens = [
-            (_PLAIN if step[0] == "equal" else _MARK[side]).format(step[index])
-            for step in example["steps"]
-            if step[index]
-        ]
-        sides[side] = Markup(gap).join(tokens)  # noqa: S704 - a space or nothing
-    return sides
+def _source_hash(script: str) -> str:
+    """Return the SHA-256 by which a Content-Security-Policy knows a script."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return base64.b64encode(digest).decode()
 
 
-_PLAIN = Markup("{}")
-_MARK = {"reference": Markup("<del>{}</del>"), "hypothesis": Markup("<ins>{}</ins>")}
+def script_json(value: Any) -> Markup:
+    """Return JSON for a ``<script type="application/json">``."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - no tag can begin in it
 
 
 def _latest_provenance(stages: Sequence[StageView]) -> Mapping[str, Any]:

@@ -15,8 +15,9 @@ from espnet3_runtime.data.tokens import Spelling, Tokenizer
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.inference.outputs import read_formats
 from espnet3_runtime.metrics.error_rate import ErrorRate, normalize
-from espnet3_runtime.metrics.examples import write_examples
 from espnet3_runtime.metrics.inputs.columns import TestResults, read_columns
+from espnet3_runtime.metrics.items.columns import write_columns
+from espnet3_runtime.metrics.items.examples import write_examples
 from espnet3_runtime.metrics.score import Metric, make_metrics, score_test_set
 from espnet3_runtime.metrics.table import as_text, format_value, score_rows
 from espnet3_runtime.stage import Outputs, StageContext
@@ -122,6 +123,7 @@ def _score_test(
                     for one, source in metric.inputs.items()
                     if source.startswith("dataset:")
                 ]
+        write_columns(results, context.log)
         write_examples(results, [metric.name for metric in metrics], contract, context.log)
     return scored, max(found, key=_LOST, default=Spelling())
 

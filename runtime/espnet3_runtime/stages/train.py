@@ -169,6 +169,7 @@ def _fit_module(context: StageContext, parts: "TrainingParts", resume_from: Path
         lambda line: _log_line(context, line),
         begin,
         {one: at for one, at in monitors if kept.own_steps or not one.startswith("train/")},
+        context.refresh,
     )
     criteria = read_criteria(config, validates=kept.validates)
     if {one.monitor for one in criteria} != {one[0] for one in config["best_model_criterion"]}:

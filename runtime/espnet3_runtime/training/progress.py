@@ -36,6 +36,7 @@ class ProgressCallback(pl.Callback):
         say: Prints a line on the console and into the log; does nothing on other ranks.
         on_start: Called when training starts.
         monitors: Values of validation that something watches, and the key that says so.
+        on_epoch: Called when the values of an epoch have been written.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class ProgressCallback(pl.Callback):
         say: Callable[[str], None],
         on_start: Callable[[], None],
         monitors: Mapping[str, str],
+        on_epoch: Callable[[], None] = lambda: None,
     ) -> None:
         self._kept = kept
         self._path = curves
@@ -54,6 +56,7 @@ class ProgressCallback(pl.Callback):
         self._say = say
         self._on_start = on_start
         self._monitors = dict(monitors)
+        self._on_epoch = on_epoch
         self._bar: Bar | None = None
         self._open: AbstractContextManager[Bar] | None = None
         self._began = self._noted = time.monotonic()
@@ -153,6 +156,8 @@ class ProgressCallback(pl.Callback):
         if split == "train":
             self._close_bar()
             self._say(self._line(trainer))
+            if self._path is not None:
+                self._on_epoch()
             if self._kept.own_steps:  # only now all of its values are known
                 self._check_monitors(trainer)
 

@@ -14,7 +14,7 @@ from tests.runtime.toy import chain
 
 FLAGS = (
     *("dry_run", "force", "list", "verify", "write_requirements"),
-    *("preflight", "no_preflight", "keep_going"),
+    *("preflight", "no_preflight", "keep_going", "report"),
 )
 
 
@@ -44,6 +44,7 @@ def test_nothing_is_asked_for_by_default(build: Build) -> None:
         preflight=False,
         no_preflight=False,
         keep_going=False,
+        report=False,
         jobs=None,
         cluster=None,
         format="human",
@@ -164,6 +165,7 @@ def test_the_help(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
         "describes "
         "--list show all stages and their state "
         "--verify hash all outputs again and compare with receipts "
+        "--report write the report of what is there; run nothing "
         "--preflight only look at all that the stages need; run nothing "
         "--format {human,json} how --preflight reports (default: human) "
         "--no_preflight do not look at the stages before they run "

@@ -107,6 +107,19 @@ def test_write_requirements(recipe: Toy) -> None:
     assert str(recipe.directory) not in "\n".join(lines)
 
 
+def test_the_report_alone(recipe: Toy) -> None:
+    done = launched(recipe, "--report")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].startswith("report: ")
+    report = recipe.exp / "report.html"
+    assert "0 of 3 stages done" in report.read_text()
+    launched(recipe, "--stages", "first")
+    report.unlink()
+    assert launched(recipe, "--report").returncode == 0
+    assert "1 of 3 stages done" in report.read_text()
+    assert not (recipe.exp / "second").exists()
+
+
 def test_values_given_on_the_command_line(recipe: Toy) -> None:
     """The files on disk stay as they are."""
     recipe.configs["settings"] = {"more": 1}

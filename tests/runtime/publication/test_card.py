@@ -38,6 +38,21 @@ tags:
 - tiny
 - asr
 pipeline_tag: automatic-speech-recognition
+metrics:
+- wer
+model-index:
+- name: tiny/asr one
+  results:
+  - task:
+      type: automatic-speech-recognition
+    dataset:
+      type: tiny
+      name: tiny
+      split: test
+    metrics:
+    - type: wer
+      value: 12.5
+      name: wer
 ---
 
 # tiny/asr: one
@@ -155,6 +170,35 @@ def test_a_card_with_little() -> None:
     shown = model_card(card_values(clean, FACTS, None, "", detail=False), None, {})
     assert "- Commit `cccccccc` \n" in shown
     assert "Repository" not in shown
+
+
+def test_the_hub_reads_what_the_card_says() -> None:
+    """By the hub's own library, which refuses what it does not know."""
+    cards = pytest.importorskip("huggingface_hub").ModelCard
+    hub = {"license": "cc-by-4.0", "language": ["en"], "datasets": ["me/corpus"], "tags": ["tiny"]}
+    scores = {
+        "metrics": {"wer": {"a": {"wer": 12.5}, "b": {"wer": 3}}, "letters": {"a": {"cer": 1.5}}},
+        "about": {
+            **SCORES["about"],
+            "letters": {"headline": "cer", "target": "x.CER", "unit": "%"},
+        },
+    }
+    values = card_values(META, FACTS, scores, "", detail=False, hub={**hub, "base_model": "a/b"})
+    data = cards(model_card(values, None, {})).data
+    assert (data.license, data.language, data.datasets) == ("cc-by-4.0", ["en"], ["me/corpus"])
+    assert (data.library_name, data.base_model) == ("espnet3-compile", "a/b")
+    assert data.tags == ["speech", "espnet3-compile", "tiny", "asr"]
+    assert data.metrics == ["wer", "cer"]
+    found = [
+        (one.task_type, one.dataset_type, one.dataset_split, one.metric_type, one.metric_value)
+        for one in data.eval_results
+    ]
+    asr = "automatic-speech-recognition"
+    assert found == [
+        (asr, "me/corpus", "a", "wer", 12.5),
+        (asr, "me/corpus", "a", "cer", 1.5),
+        (asr, "me/corpus", "b", "wer", 3),
+    ]
 
 
 @pytest.mark.parametrize(

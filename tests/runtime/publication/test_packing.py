@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 
 from espnet3_runtime.errors import UserError
@@ -55,6 +56,15 @@ def test_tied_weights_are_once_in_the_file_and_tied_again_after_loading(recipe):
         save_file(kept, bundle / "model.safetensors", metadata={"tied": tied})
         with pytest.raises(UserError, match="is damaged: its tied weights"):
             read_weights(bundle)
+
+
+def test_the_card_says_what_the_config_says_of_the_model(recipe):
+    card = {"license": "mit", "language": ["en", "ja"], "metadata": {"base_model": "a/b"}}
+    text = (pack(recipe, publication={"card": card}) / "README.md").read_text()
+    head = yaml.safe_load(text.split("---")[1])
+    assert (head["license"], head["language"], head["base_model"]) == ("mit", ["en", "ja"], "a/b")
+    assert "datasets" not in head
+    assert "license" not in (pack(recipe) / "README.md").read_text().split("---")[1]
 
 
 def test_weights_are_the_checkpoints(recipe):

@@ -12,6 +12,7 @@ from espnet3_runtime.build.lock import load_build
 from espnet3_runtime.report import write_report
 from espnet3_runtime.report.artifact_schemas import is_results, matches_schema
 from espnet3_runtime.report.collect import read_experiment
+from espnet3_runtime.report.utterances import read_aligned, table_data
 from espnet3_schemas import LOCK
 from tests.runtime.report_kit import done, fill, make_build
 
@@ -19,14 +20,8 @@ RESULTS = {
     "metrics": {"wer": {"test": {"wer": 1.5, "words": 8}}},
     "about": {"wer": {"headline": "wer", "unit": "%", "target": "a.B", "inputs": {}}},
 }
-EXAMPLE = {
-    "utt_id": "a",
-    "rank": "best",
-    "metric": "wer",
-    "errors": 0,
-    "length": 1,
-    "steps": [["equal", "a", "a"]],
-}
+EXAMPLE = {"utt_id": "a"}
+COLUMNS = {"utt_ids": ["a"], "columns": {"speaker": ["b"], "seconds": [1.5], "age": [None]}}
 CURVE = {"step": 0, "epoch": 0, "at": "step", "loss": "text"}
 PROVENANCE = {"git": {"commit": None}, "packages": {"a": "1"}, "host": 3}
 
@@ -91,10 +86,13 @@ def test_results(value: Any, fits: bool) -> None:
         ("examples", EXAMPLE, False),
         *(("examples", [without(EXAMPLE, name)], False) for name in EXAMPLE),
         ("examples", [EXAMPLE, {**EXAMPLE, "audio": 1}], False),
-        ("examples", [{**EXAMPLE, "errors": -1}], False),
-        ("examples", [{**EXAMPLE, "length": 1.5}], False),
-        ("examples", [{**EXAMPLE, "steps": [["equal", "a"]]}], False),
-        ("examples", [{**EXAMPLE, "steps": ["equal"]}], False),
+        ("examples", [{**EXAMPLE, "pictures": [{"name": "a", "segments": []}]}], True),
+        ("examples", [{**EXAMPLE, "pictures": [{}]}], False),
+        ("examples", [{**EXAMPLE, "pictures": {}}], False),
+        ("columns", COLUMNS, True),
+        ("columns", without(COLUMNS, "utt_ids"), False),
+        ("columns", changed(COLUMNS, "columns/age", 1), False),
+        ("columns", changed(COLUMNS, "columns", []), False),
         ("curve", CURVE, True),
         ("curve", without(CURVE, "at"), True),
         ("curve", without(CURVE, "step"), False),
@@ -132,7 +130,7 @@ def add_examples(experiment: Path, sizes: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "kept"),
+    ("sizes", "inside"),
     [
         ([2_000_000, 3_999_999, 1], [True, True, True]),
         ([2_000_000, 4_000_001, 4_000_000], [True, False, True]),
@@ -140,16 +138,20 @@ def add_examples(experiment: Path, sizes: list[int]) -> None:
         ([6_000_001], [False]),
     ],
 )
-def test_sound_up_to_six_megabytes(
-    sizes: list[int], kept: list[bool], built: tuple[Path, Path]
+def test_sound_up_to_six_megabytes_is_in_the_page(
+    sizes: list[int], inside: list[bool], built: tuple[Path, Path]
 ) -> None:
     experiment, build = built
     add_examples(experiment, sizes)
     (scores,) = read_experiment(experiment, load_build(build)).scores
-    assert [bool(item["audio"]) for item in scores.examples["test"]] == kept
-    uri = scores.examples["test"][0]["audio"]
-    if kept[0]:
-        assert base64.b64decode(uri.removeprefix("data:audio/wav;base64,")) == b"0" * sizes[0]
+    sources = [item["audio"] for item in scores.media["test"].values()]
+    for number, (size, source) in enumerate(zip(sizes, sources, strict=True)):
+        if inside[number]:
+            assert base64.b64decode(source.removeprefix("data:audio/wav;base64,")) == b"0" * size
+        else:
+            assert source == f"measure/test/{number}.wav"
+    text = write_report(experiment, build).read_text()
+    assert ("some of the audio is in files beside it" in text) is not all(inside)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,50 @@ def test_examples_that_cannot_be_read(text: str, built: tuple[Path, Path]) -> No
     experiment, build = built
     (experiment / "measure/test/examples.json").write_text(text)
     (scores,) = read_experiment(experiment, load_build(build)).scores
-    assert scores.examples == {"test": []}
+    assert scores.media == {"test": {}}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"utt_ids": 1, "columns": {}}'])
+def test_columns_that_cannot_be_read(text: str, built: tuple[Path, Path]) -> None:
+    experiment, build = built
+    (experiment / "measure/test/columns.json").write_text(text)
+    (scores,) = read_experiment(experiment, load_build(build)).scores
+    assert [table.data["columns"] for table in scores.tables] == [[]]
+
+
+COUNTS = '{"utt_id": "a", "errors": %s, "length": 1, "steps": []}'
+BROKEN = ["{", "[]", *(COUNTS % one for one in ('"x"', "1e999", "-1", "1" + "0" * 30)), "[" * 9999]
+
+
+def test_utterances_the_worst_first_and_lines_that_cannot_be_read_left_out(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "utterances.jsonl"
+    lines = [
+        {"utt_id": "fine", "errors": 0, "length": 2, "steps": [["equal", "a", "a"]] * 2},
+        {"utt_id": "half", "errors": 1, "length": 2, "steps": [*MIXED[:2]]},
+        {"utt_id": "all", "errors": 2, "length": 0, "steps": MIXED[2:]},
+        {"utt_id": "also half", "errors": 1, "length": 2, "steps": MIXED[:2]},
+    ]
+    path.write_text("\n".join([*map(json.dumps, lines), *BROKEN]))
+    found = table_data(read_aligned(path, " "), {"utt_ids": ["all"], "columns": {"x": [1]}})
+    assert found == {
+        "ids": ["all", "also half", "half", "fine"],
+        "steps": [[("", "b"), ("", "c")], *[["a", ("b", "")]] * 2, ["a a"]],
+        "errors": [2, 1, 1, 0],
+        "lengths": [0, 2, 2, 2],
+        "columns": [{"name": "x", "numbers": [1, None, None, None]}],
+    }
+    odd = {"utt_ids": [["all"], "fine"], "columns": {"x": [1, {}], "y": [True, "z"]}}
+    assert table_data(read_aligned(path, " "), odd)["columns"] == [
+        {"name": "x", "numbers": [None] * 4},
+        {"name": "y", "texts": ["z"], "of": [None, None, None, 0]},
+    ]
+    few = table_data(read_aligned(path, " ", most=1), {})
+    assert (few["ids"], few["errors"]) == (["all"], [2, 0, 1, 1])
+
+
+MIXED = [["equal", "a", "a"], ["delete", "b", ""], ["insert", "", "b"], ["insert", "", "c"]]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """The stage measure: inputs, names, provenance and what a metric may be."""
 
 import hashlib
+import importlib
 import json
 import re
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -136,6 +138,38 @@ def test_examples_have_audio(recipe):
     assert {example["utt_id"] for example in best} == {"utt0", "utt3", "utt4"}
     wave, rate = soundfile.read(context.directory / "a" / worst[0]["audio"])
     assert (len(wave), rate) == (320, 16000)
+
+
+def test_the_columns_by_which_a_report_groups(recipe):
+    """Those of the samples and those that a data set lists, where items have them in common."""
+    infer_dir = recipe / "exp/tiny/infer/a"
+    source = infer_dir / "results.jsonl"
+    before = source.read_text()
+    records = [json.loads(line) for line in before.splitlines()]
+    for number, record in enumerate(records):
+        record["columns"] |= {"age": number, "odd": bool(number % 2), "own": f"x{number}"}
+    source.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    try:
+        _, context, _ = run(recipe, [WER])
+    finally:
+        source.write_text(before)
+    found = json.loads((context.directory / "a/columns.json").read_text())
+    assert found["utt_ids"] == [f"utt{number}" for number in range(6)]
+    assert found["columns"]["age"] == [0, 1, 2, 3, 4, 5]
+    assert found["columns"]["odd"] == ["False", "True"] * 3
+    assert found["columns"]["seconds"] == [0.01, 0.02, 0.03] * 2
+    assert "own" not in found["columns"]
+
+
+def test_columns_that_a_data_set_lists(recipe, monkeypatch):
+    def column(self, name):
+        return [f"{name} {index % 2}" for index in range(len(self))]
+
+    monkeypatch.setattr(importlib.import_module("dataset").Dataset, "column", column, raising=False)
+    monkeypatch.setattr(sys.modules["dataset"].Dataset, "columns", ("street",), raising=False)
+    _, context, _ = run(recipe, [WER])
+    found = json.loads((context.directory / "a/columns.json").read_text())
+    assert found["columns"]["street"] == ["street 0", "street 1"] * 3
 
 
 def test_without_an_inference_config_there_is_no_audio_but_a_score(recipe):

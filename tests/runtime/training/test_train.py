@@ -56,6 +56,14 @@ def test_checkpoints_hold_the_bare_model_and_the_numbers_are_means_over_items(re
     assert evaluate(recipe, last)["loss"] == pytest.approx(curve[-1], rel=1e-5)
 
 
+def test_the_report_can_be_written_anew_after_every_epoch(recipe):
+    """By then the curves have the values of the epoch."""
+    seen = []
+    curves = recipe / "exp/tiny/train/curves.jsonl"
+    train(train_context(recipe, refresh=lambda: seen.append(len(rows(curves)))))
+    assert seen == [2, 4, 6]  # one of training and one of validation each
+
+
 def test_the_average_is_the_mean_of_the_files_on_disk(recipe):
     criteria = [["valid/loss", 2, "min"], ["train/accuracy", 1, "max"]]
     context = train_context(recipe, best_model_criterion=criteria, trainer={"max_epochs": 4})

@@ -109,7 +109,7 @@ def _read_column(results: TestResults, source: str, where: str) -> dict[str, str
     scp = results.directory / "dataset" / f"{column}.scp"
     if scp.is_file():
         return read_scp(scp)
-    values = _from_data_set(results, column)
+    values = data_set_column(results, column)
     if values is None:
         message = f'no column of the data set called "{column}" that is text or a number'
         raise _missing_column(message, scp, where)
@@ -134,7 +134,7 @@ def _missing_column(message: str, scp: Path, where: str) -> UserError:
     return UserError(f"there is {message}", where=where, hint=did_you_mean(scp.stem, present))
 
 
-def _from_data_set(results: TestResults, column: str) -> dict[str, str] | None:
+def data_set_column(results: TestResults, column: str) -> dict[str, str] | None:
     """Return a column by the data set's own ``column(name)``, which reads no audio."""
     dataset = results.load()
     if dataset is None or not all(hasattr(member, "column") for member in dataset.members):

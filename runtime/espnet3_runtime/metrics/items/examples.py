@@ -1,7 +1,7 @@
 """The best and the worst utterances of a test set, with their audio, for the report."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from itertools import islice
 from logging import Logger
 from pathlib import Path
@@ -13,8 +13,9 @@ from espnet3_runtime.data.contract import Contract
 from espnet3_runtime.inference.predictor import declared_audio
 from espnet3_runtime.metrics.alignment import UTTERANCES
 from espnet3_runtime.metrics.inputs.columns import TestResults
+from espnet3_runtime.metrics.items.pictures import read_pictures
 
-_EACH = 6
+_WORST, _BEST = 60, 6
 _PIECE = 10_000  # utterances that are in memory at once
 _LONGEST = 15.0  # seconds of audio that go into a report
 
@@ -24,8 +25,8 @@ def write_examples(
 ) -> None:
     """Write ``examples.json`` and ``audio/`` of a test set, after the first metric that aligned.
 
-    Each example has utt_id, rank ("worst" or "best"), metric, errors, length, steps, and audio (a
-    file, or null where the data set gives none).
+    Each example has utt_id, rank ("worst" or "best"), metric, errors, length, steps, audio (a file,
+    or null where the data set gives none), and pictures (:func:`read_pictures`).
 
     Args:
         results: The test set.
@@ -43,8 +44,11 @@ def write_examples(
         log.info("the examples of %s have no audio: %s", results.name, error)
         waves = {}
     audio = _write_audio(results.scratch / "audio", waves)
+    records = _read_records(results.directory, {item["utt_id"] for item in examples})
     for item in examples:
-        item.update(metric=aligned[0], audio=audio.get(item["utt_id"]))
+        files = records.get(item["utt_id"], {}).get("files", {})
+        pictures = read_pictures(results.directory, files)
+        item.update(metric=aligned[0], audio=audio.get(item["utt_id"]), pictures=pictures)
     write_json(results.scratch / "examples.json", examples)
 
 
@@ -54,17 +58,12 @@ def _choose_examples(path: Path) -> list[dict[str, Any]]:
     right: list[dict[str, Any]] = []
     with path.open(encoding="utf-8") as lines:
         while records := [json.loads(line) for line in islice(lines, _PIECE)]:
-            wrong = _first([*wrong, *(one for one in records if one["errors"])], _by_errors)
+            errors = (one for one in records if one["errors"])
+            wrong = sorted([*wrong, *errors], key=_by_errors)[:_WORST]
             perfect = (one for one in records if one["length"] and not one["errors"])
-            right = _first([*right, *perfect], _by_length)
+            right = sorted([*right, *perfect], key=_by_length)[:_BEST]
     worst = [{**record, "rank": "worst"} for record in wrong]
     return worst + [{**record, "rank": "best"} for record in right]
-
-
-def _first(
-    records: list[dict[str, Any]], key: Callable[[dict[str, Any]], Any]
-) -> list[dict[str, Any]]:
-    return sorted(records, key=key)[:_EACH]
 
 
 def _by_errors(record: dict[str, Any]) -> tuple[float, int, str]:
@@ -81,15 +80,21 @@ def _read_audio(
     dataset = results.load()
     if dataset is None:
         return {}
-    with (results.directory / "results.jsonl").open(encoding="utf-8") as lines:
-        indices = {record["utt_id"]: record["index"] for record in map(json.loads, lines)}
+    records = _read_records(results.directory, set(utt_ids))
     waves = {}
     for utt_id in dict.fromkeys(utt_ids):
-        audio = declared_audio(contract, dataset.raw_sample(indices[utt_id])[1])
+        audio = declared_audio(contract, dataset.raw_sample(records[utt_id]["index"])[1])
         if audio is not None:
             wave = as_wave(audio[0])
             waves[utt_id] = (wave[0] if wave.ndim > 1 else wave), audio[1]
     return waves
+
+
+def _read_records(directory: Path, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return what ``infer`` wrote about some items, by utterance id."""
+    with (directory / "results.jsonl").open(encoding="utf-8") as lines:
+        found = (record for record in map(json.loads, lines) if record["utt_id"] in wanted)
+        return {record["utt_id"]: record for record in found}
 
 
 def _write_audio(directory: Path, waves: Mapping[str, tuple[Wave, int]]) -> dict[str, str]:

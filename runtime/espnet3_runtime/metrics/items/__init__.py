@@ -1,0 +1,1 @@
+"""What a report shows of single items: their columns, their audio, their pictures."""
