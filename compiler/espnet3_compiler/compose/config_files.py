@@ -12,6 +12,7 @@ from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.expressions.template import has_reference
 from espnet3_compiler.filesystem import (
+    Buffers,
     OutsideRoot,
     find,
     is_file,
@@ -41,6 +42,7 @@ class ConfigFileReader:
 
     directory: Path
     manifest: Source
+    buffers: Buffers = field(default_factory=dict)
     read: dict[Path, ConfigFile] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
 
@@ -55,7 +57,7 @@ class ConfigFileReader:
             self.found.append(outside_recipe(file.span, text))
             return ConfigFile()
         path = self.directory / inner
-        error = None if path in self.read else read_error(path, self.directory)
+        error = None if path in self.read else read_error(path, self.directory, self.buffers)
         if error:
             finding = self._unreadable_file(file, path, error)
             self.found.append(finding)
@@ -74,14 +76,14 @@ class ConfigFileReader:
         """Return a file from the command line: links must stay in its folder, or in the recipe."""
         name = Path(os.path.relpath(path)).as_posix()
         root = self.directory if lies_below(path, self.directory) else path.parent
-        if error := read_error(path, root):
+        if error := read_error(path, root, self.buffers):
             self.found.append(unreadable_file(Label(option, "named here"), name, error))
             return ConfigFile()
         return self._read_once(path, name, root)
 
     def _read_once(self, path: Path, name: str, root: Path) -> ConfigFile:
         if path not in self.read:
-            node, source, found = read_file(path, name, root)
+            node, source, found = read_file(path, name, root, self.buffers)
             self.found += found
             self.read[path] = ConfigFile(node, source)
         return self.read[path]
@@ -213,7 +215,7 @@ def _suggest_file(name: str, role: str, recipe: Recipe) -> str | None:
 
 def _is_role_file(path: str, role: str, recipe: Recipe, *, least: int) -> bool:
     """Return whether a file may be a config of a role: no other role knows more of its keys."""
-    node, _, _ = read_file(recipe.directory / path, path, recipe.directory)
+    node, _, _ = read_file(recipe.directory / path, path, recipe.directory, recipe.library.buffers)
     if node is None or _best_role(node, role) != role:
         return False
     return _count_known_keys(node, role) >= least * max(len(node.entries) / 2, 1)

@@ -1,0 +1,111 @@
+"""What the server answers: each request goes to the file that knows about it."""
+
+import gc
+from pathlib import Path
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
+
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.filesystem import real_path
+from espnet3_compiler.lsp.checker import Checker
+from espnet3_compiler.lsp.findings import PROGRAM, code_actions, findings_by_file, is_same_text
+from espnet3_compiler.lsp.positions import Positions
+
+GC_THRESHOLD = 200_000
+"""New objects before garbage is collected: a check makes hardly any cycles."""
+
+
+class RecipeServer(LanguageServer):
+    """Holds the checker, and which files have diagnostics in the editor."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(PROGRAM, version)
+        self.checker = Checker(self.publish)
+        self.uris: dict[str, str] = {}
+        self._shown: dict[str, tuple[int | None, list[types.Diagnostic]]] = {}
+
+    @property
+    def positions(self) -> Positions:
+        """Converts spans, in the encoding that was agreed upon."""
+        return Positions(self.workspace.position_codec, self.uris)
+
+    def publish(self) -> None:
+        """Send the findings of the last checks, of files whose findings changed."""
+        found = findings_by_file(self.checker.results.values(), self.positions)
+        paths = {uri: Path(path) for path, uri in self.uris.items()}
+        for uri in {*found, *self._shown, *paths}:
+            mine = found.get(uri, [])
+            document = self.workspace.text_documents.get(uri) if uri in paths else None
+            shown = document.version if document else None, mine
+            if uri in paths and not self.checker.is_settled(paths[uri]):
+                continue  # its own check will tell
+            if self._shown.get(uri) != shown:
+                self._shown[uri] = shown
+                self.text_document_publish_diagnostics(
+                    types.PublishDiagnosticsParams(uri, mine, shown[0])
+                )
+        self._shown = {uri: each for uri, each in self._shown.items() if uri in paths or each[1]}
+
+    def is_current(self, source: Source) -> bool:
+        """Return whether a text is still what the editor has."""
+        path = real_path(source.path) if source.path else Path()
+        return is_same_text(source, self.checker.buffers, path)
+
+
+def path_of(uri: str) -> Path | None:
+    """Return the path of a file that an editor names; None for what is no file."""
+    path = to_fs_path(uri) if uri.startswith("file:") else None
+    return Path(path) if path else None
+
+
+def make_server(version: str) -> RecipeServer:
+    """Return the server with everything that it answers."""
+    gc.set_threshold(GC_THRESHOLD)
+    server = RecipeServer(version)
+    _follow_texts(server)
+    _offer_fixes(server)
+    return server
+
+
+def _follow_texts(server: RecipeServer) -> None:
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    def opened(params: types.DidOpenTextDocumentParams) -> None:
+        document = params.text_document
+        if path := path_of(document.uri):
+            server.uris[str(real_path(path))] = document.uri
+            server.checker.change(path, document.text)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def changed(params: types.DidChangeTextDocumentParams) -> None:
+        if path := path_of(params.text_document.uri):
+            text = server.workspace.get_text_document(params.text_document.uri).source
+            server.checker.change(path, text)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def closed(params: types.DidCloseTextDocumentParams) -> None:
+        if path := path_of(params.text_document.uri):
+            server.uris.pop(str(real_path(path)), None)
+            server.checker.close(path)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    def saved(_: types.DidSaveTextDocumentParams) -> None:
+        server.checker.check_everything()
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def changed_on_disk(_: types.DidChangeWatchedFilesParams) -> None:
+        server.checker.check_everything()
+
+
+def _offer_fixes(server: RecipeServer) -> None:
+    kinds = [types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll]
+
+    @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(kinds))
+    async def actions(params: types.CodeActionParams) -> list[types.CodeAction]:
+        uri = params.text_document.uri
+        path = path_of(uri)
+        results = await server.checker.current(path) if path else ()
+        wanted = params.context.only
+        found = code_actions(results, uri, params.range, server.positions, server.is_current)
+        return [one for one in found if not wanted or one.kind in wanted]
