@@ -26,6 +26,7 @@ class Editor:
     def __init__(self, loop: asyncio.AbstractEventLoop, client: LanguageClient) -> None:
         self.loop, self.client = loop, client
         self.versions: dict[str, int] = {}
+        self.open: set[Path] = set()
         self.published: dict[str, types.PublishDiagnosticsParams] = {}
         self.news = asyncio.Event()
 
@@ -46,7 +47,8 @@ class Editor:
         text = text.replace(CURSOR, "")
         uri = path.as_uri()
         version = self.versions[uri] = self.versions.get(uri, 0) + 1
-        if version == 1:
+        if path not in self.open:
+            self.open.add(path)
             item = types.TextDocumentItem(uri, "yaml", version, text)
             self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
         else:
@@ -58,7 +60,7 @@ class Editor:
     def close(self, path: Path) -> None:
         which = types.TextDocumentIdentifier(path.as_uri())
         self.client.text_document_did_close(types.DidCloseTextDocumentParams(which))
-        self.versions.pop(path.as_uri(), None)
+        self.open.discard(path)
 
     def diagnostics(self, path: Path) -> list[types.Diagnostic]:
         """Return the findings of the text as it is now."""

@@ -7,11 +7,17 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
-from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.filesystem import real_path
 from espnet3_compiler.lsp.checker import Checker
+from espnet3_compiler.lsp.completion import complete
+from espnet3_compiler.lsp.cursor import find_cursor
 from espnet3_compiler.lsp.findings import PROGRAM, code_actions, findings_by_file, is_same_text
+from espnet3_compiler.lsp.owners import YAML
+from espnet3_compiler.lsp.places import document_of
 from espnet3_compiler.lsp.positions import Positions
+from espnet3_compiler.lsp.suggestion import Suggestion
+from espnet3_compiler.lsp.targets import describe_target
 
 GC_THRESHOLD = 200_000
 """New objects before garbage is collected: a check makes hardly any cycles."""
@@ -66,6 +72,7 @@ def make_server(version: str) -> RecipeServer:
     server = RecipeServer(version)
     _follow_texts(server)
     _offer_fixes(server)
+    _complete_words(server)
     return server
 
 
@@ -109,3 +116,69 @@ def _offer_fixes(server: RecipeServer) -> None:
         wanted = params.context.only
         found = code_actions(results, uri, params.range, server.positions, server.is_current)
         return [one for one in found if not wanted or one.kind in wanted]
+
+
+def _complete_words(server: RecipeServer) -> None:
+    options = types.CompletionOptions(
+        trigger_characters=[".", "{", " ", ":"], resolve_provider=True
+    )
+
+    @server.feature(types.TEXT_DOCUMENT_COMPLETION, options)
+    async def complete_word(params: types.CompletionParams) -> types.CompletionList:
+        path = path_of(params.text_document.uri)
+        text = server.checker.buffers.get(real_path(path), "") if path else ""
+        if path is None or (path.suffix not in YAML):
+            return types.CompletionList(is_incomplete=False, items=[])
+        cursor = find_cursor(text, server.positions.offset(text, params.position))
+        result = server.checker.known(path) or next(iter(await server.checker.current(path)), None)
+        if cursor is None or result is None:
+            return types.CompletionList(is_incomplete=False, items=[])
+        document = document_of(path, text, result)
+        source = Source("", text)
+        span = server.positions.range(Span(source, cursor.start, cursor.end))
+        items = [completion_item(one, span, result.path) for one in complete(document, cursor)]
+        return types.CompletionList(is_incomplete=False, items=items)
+
+    @server.feature(types.COMPLETION_ITEM_RESOLVE)
+    def describe_item(item: types.CompletionItem) -> types.CompletionItem:
+        if isinstance(item.data, str) and (result := server.checker.known(Path(item.data))):
+            about = describe_target(result.recipe.library, item.label) if result.recipe else None
+            if about:
+                item.documentation = types.MarkupContent(types.MarkupKind.Markdown, about)
+        return item
+
+
+_KINDS = {
+    "key": types.CompletionItemKind.Property,
+    "argument": types.CompletionItemKind.Field,
+    "class": types.CompletionItemKind.Class,
+    "function": types.CompletionItemKind.Function,
+    "module": types.CompletionItemKind.Module,
+    "namespace": types.CompletionItemKind.Module,
+    "name": types.CompletionItemKind.Reference,
+    "output": types.CompletionItemKind.File,
+    "file": types.CompletionItemKind.File,
+    "variable": types.CompletionItemKind.Variable,
+    "kind": types.CompletionItemKind.Event,
+}
+
+
+def completion_item(one: Suggestion, place: types.Range, manifest: Path) -> types.CompletionItem:
+    """Return a suggestion as the protocol has it.
+
+    Args:
+        one: The suggestion.
+        place: What it replaces.
+        manifest: The manifest, for what is asked about a target later.
+    """
+    about = types.MarkupContent(types.MarkupKind.Markdown, one.about) if one.about else None
+    return types.CompletionItem(
+        label=one.label,
+        kind=_KINDS.get(one.kind, types.CompletionItemKind.Value),
+        detail=one.detail or None,
+        documentation=about,
+        sort_text=f"{one.order}{one.label}" if one.order else None,
+        filter_text=one.label,
+        text_edit=types.TextEdit(place, f"{one.label}{one.ending}"),
+        data=str(manifest) if one.kind in ("class", "function") else None,
+    )
