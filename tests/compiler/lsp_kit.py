@@ -77,7 +77,10 @@ class Editor:
         return self.run(current())
 
     def ask(self, method: str, params: object) -> Any:
-        return self.run(self.client.protocol.send_request_async(method, params))
+        async def question() -> Any:
+            return await self.client.protocol.send_request_async(method, params)
+
+        return self.run(question())
 
     def ask_at(self, method: str, path: Path, text: str, **more: object) -> Any:
         """Write a text with a cursor in it, and ask about the place of the cursor."""
@@ -107,22 +110,20 @@ def cursor_in(text: str) -> types.Position | None:
 @contextmanager
 def open_editor(encodings: list[str] | None = None) -> Iterator[Editor]:
     loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
     client = LanguageClient("a-test", "1")
     editor = Editor(loop, client)
     editor.run(client.start_io(sys.executable, "-m", "espnet3_compiler", "lsp"))
     general = types.GeneralClientCapabilities(position_encodings=encodings)
     capabilities = types.ClientCapabilities(general=general)
-    editor.run(client.initialize_async(types.InitializeParams(capabilities)))
+    editor.ask(types.INITIALIZE, types.InitializeParams(capabilities))
     client.initialized(types.InitializedParams())
     try:
         yield editor
     finally:
-        editor.run(client.shutdown_async(None))
+        editor.ask(types.SHUTDOWN, None)
         client.exit(None)
         editor.run(client.stop())
         loop.close()
-        asyncio.set_event_loop(None)
 
 
 def apply_edits(text: str, edits: list[types.TextEdit]) -> str:

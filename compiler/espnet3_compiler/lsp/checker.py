@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from espnet3_compiler.filesystem import Buffers, real_path
@@ -93,6 +93,16 @@ class Checker:
             while (task := self._tasks.get(check)) and not task.done():
                 await asyncio.wait([task])
         return tuple(self._lowered[check] for check in checks if check in self._lowered)
+
+    def compile_with(self, manifest: Path, texts: Buffers) -> Future[CompileResult]:
+        """Compile a manifest with other texts than the editor holds, to see what would be.
+
+        Args:
+            manifest: The manifest.
+            texts: The texts that differ, by path with links followed.
+        """
+        buffers = {**self._buffers, **texts}
+        return self._thread.submit(compile_manifest, manifest, buffers=buffers)
 
     def _request(self, check: Check) -> None:
         number = self._wanted[check] = self._wanted.get(check, 0) + 1

@@ -1,13 +1,49 @@
 """Completion inside ``${…}``: names of the manifest, keys, and the outputs that stages have."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from espnet3_compiler.expressions.nodes import KNOWN_RESOLVERS, NAMESPACES
 from espnet3_compiler.lsp.cursor import MARK, Cursor
 from espnet3_compiler.lsp.places import Document, place_at
-from espnet3_compiler.lsp.suggestion import Suggestion, suggestion
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, node_at
+
+
+class Suggestion(NamedTuple):
+    """A word that may be typed.
+
+    Attributes:
+        label: The word.
+        kind: What it is: ``key``, ``argument``, ``class``, ``name``, …
+        detail: A few words about it.
+        about: Its documentation in Markdown.
+        ending: What is typed behind it.
+        order: Sorts before the word does.
+    """
+
+    label: str
+    kind: str
+    detail: str
+    about: str
+    ending: str
+    order: str
+
+
+def suggestion(
+    label: str, kind: str, detail: str = "", about: str = "", ending: str = "", order: str = ""
+) -> Suggestion:
+    """Return a suggestion.
+
+    Args:
+        label: The word.
+        kind: What it is.
+        detail: A few words about it.
+        about: Its documentation in Markdown.
+        ending: What is typed behind it.
+        order: Sorts before the word does.
+    """
+    return Suggestion(label, kind, detail, about, ending, order)
 
 
 def complete_reference(document: Document, cursor: Cursor) -> list[Suggestion]:

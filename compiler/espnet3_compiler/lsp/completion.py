@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from espnet3_compiler.filesystem import find, is_file
-from espnet3_compiler.lsp.completed_references import complete_reference
+from espnet3_compiler.lsp.completed_references import Suggestion, complete_reference, suggestion
 from espnet3_compiler.lsp.cursor import MARK, Cursor
 from espnet3_compiler.lsp.places import (
     Document,
@@ -14,7 +14,6 @@ from espnet3_compiler.lsp.places import (
     target_of,
     type_words,
 )
-from espnet3_compiler.lsp.suggestion import Suggestion, suggestion
 from espnet3_compiler.lsp.targets import (
     describe_parameter,
     members_of,
@@ -53,7 +52,8 @@ def complete(document: Document, cursor: Cursor) -> list[Suggestion]:
 def _keys(typed: _TypedWord) -> Iterator[Suggestion]:
     document, cursor, place = typed
     node = node_at(cursor.tree, cursor.path)
-    given = {entry.name for entry in node if MARK not in entry.name} if _is(node) else set()
+    entries = node.entries if isinstance(node, Mapping) else ()
+    given = {entry.name for entry in entries if MARK not in entry.name}
     ending = "" if cursor.closed else ": "
     schema = place.schema
     offered: dict[str, Suggestion] = {}
@@ -74,10 +74,6 @@ def _keys(typed: _TypedWord) -> Iterator[Suggestion]:
     yield from (one for name, one in offered.items() if name not in given)
     if document.is_manifest and cursor.path == ("stages", *cursor.path[1:2]) and len(given) == 0:
         yield from _stage_names(document)
-
-
-def _is(node: object) -> bool:
-    return isinstance(node, Mapping)
 
 
 def _supplied(schema: Schema, parameters: Sequence[Parameter]) -> set[str]:

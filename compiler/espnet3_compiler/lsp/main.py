@@ -30,9 +30,12 @@ def serve(words: list[str]) -> int:
             file=sys.stderr,
         )
         return USAGE
+    from espnet3_compiler.lsp.answers import answer_questions
     from espnet3_compiler.lsp.server import make_server
 
-    make_server(_version()).start_io()
+    server = make_server(_version())
+    answer_questions(server)
+    server.start_io()
     return CLEAN
 
 
