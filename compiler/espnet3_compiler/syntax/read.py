@@ -1,7 +1,7 @@
 """Read YAML texts into trees: a file that is no YAML gives findings, never a traceback."""
 
 import re
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from yaml.error import MarkedYAMLError
@@ -41,6 +41,15 @@ def read_file(
     source, found = load_source(path, name, root, buffers)
     if source is None or found:
         return None, source, found
+    return _read_mapping(path, name, source.text)
+
+
+@lru_cache(maxsize=64)
+def _read_mapping(
+    path: Path, name: str, text: str
+) -> tuple[Mapping | None, Source, tuple[Diagnostic, ...]]:
+    """Read a text once, however many configs name its file, and however often it is checked."""
+    source = Source(name, text, path=path)
     node, found = read_text(source)
     if isinstance(node, Mapping):
         return node, source, found
