@@ -188,6 +188,9 @@ def _build_parser() -> argparse.ArgumentParser:
         help="print the version",
     )
     parser.add_argument_group(
+        "editors", "espnet3-compile lsp is a language server on standard input and output"
+    )
+    parser.add_argument_group(
         "configs for the command line of run.py",
         "--NAME_config PATH checks a manifest with this file in the place of the config NAME",
     )

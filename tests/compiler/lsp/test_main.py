@@ -1,0 +1,33 @@
+"""The command ``espnet3-compile lsp`` without an editor."""
+
+import subprocess
+import sys
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "espnet3_compiler", "lsp", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_it_says_what_it_is_for():
+    asked = run("--help")
+    assert asked.returncode == 0
+    assert "Language" in asked.stdout
+    assert not asked.stderr
+
+
+def test_a_word_that_it_does_not_know_is_wrong_usage():
+    wrong = run("recipe.yaml")
+    assert wrong.returncode == 2
+    assert "usage: espnet3-compile lsp" in wrong.stderr
+
+
+def test_without_pygls_it_says_how_to_install_it(tmp_path):
+    code = (
+        "import sys; sys.modules['pygls'] = None; from espnet3_compiler.lsp.main import serve;"
+        "raise SystemExit(serve([]))"
+    )
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert 'pip install "espnet3-compile[lsp]"' in told.stderr
