@@ -57,6 +57,14 @@ class Editor:
             self.client.text_document_did_change(types.DidChangeTextDocumentParams(which, [whole]))
         return place
 
+    def change(self, path: Path, place: types.Range, text: str) -> None:
+        """Replace a part of an open text."""
+        uri = path.as_uri()
+        self.versions[uri] += 1
+        which = types.VersionedTextDocumentIdentifier(self.versions[uri], uri)
+        part = types.TextDocumentContentChangePartial(place, text)
+        self.client.text_document_did_change(types.DidChangeTextDocumentParams(which, [part]))
+
     def close(self, path: Path) -> None:
         which = types.TextDocumentIdentifier(path.as_uri())
         self.client.text_document_did_close(types.DidCloseTextDocumentParams(which))

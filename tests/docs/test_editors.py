@@ -54,5 +54,5 @@ def test_what_the_page_promises_is_offered(words: list[str]):
     assert offered.hover_provider
     assert offered.definition_provider
     assert offered.references_provider
-    assert offered.rename_provider.prepare_provider
+    assert offered.rename_provider
     assert offered.document_symbol_provider

@@ -1,6 +1,7 @@
 """Keep the results of checks up to date with what is typed: in a thread, outdated ones given up."""
 
 import asyncio
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,13 +22,14 @@ class OutdatedCheck(Exception):  # noqa: N818 - no fault
 class Checker:
     """The texts that an editor holds, and the last result for each manifest that they concern."""
 
-    def __init__(self, publish: Callable[[], None]) -> None:
+    def __init__(self, publish: Callable[[], None], report: Callable[[str], None]) -> None:
         """Begin with nothing open.
 
         Args:
             publish: Called after each check that was run to its end.
+            report: Told of a check that failed because the compiler is broken.
         """
-        self._publish = publish
+        self._publish, self._report = publish, report
         self._buffers: dict[Path, str] = {}
         self._wanted: dict[Check, int] = {}
         self._done: dict[Check, int] = {}
@@ -133,6 +135,9 @@ class Checker:
         try:
             result = await asyncio.get_running_loop().run_in_executor(self._thread, run)
         except OutdatedCheck:
+            return
+        except Exception:  # noqa: BLE001 - a bug: what is typed next may not meet it
+            self._report(f"the check of {check.manifest} failed\n{traceback.format_exc()}")
             return
         if self._wanted.get(check) != number:
             return

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from espnet3_compiler.expressions.nodes import KNOWN_RESOLVERS, NAMESPACES
+from espnet3_compiler.expressions.nodes import KNOWN_RESOLVERS, MATRIX, NAMESPACES
 from espnet3_compiler.lsp.cursor import MARK, Cursor
-from espnet3_compiler.lsp.places import Document, place_at
+from espnet3_compiler.lsp.places import Document, matrix_entries, place_at
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, node_at
 
@@ -53,6 +53,10 @@ def complete_reference(document: Document, cursor: Cursor) -> list[Suggestion]:
     if not above:
         return list(_first_names(document, cursor, ending))
     recipe, resolved = document.recipe, document.result.resolved
+    if above == [MATRIX]:
+        rows = matrix_entries(cursor.tree, cursor.path)
+        names = dict.fromkeys(entry.name for entry in rows)
+        return [suggestion(name, "variable", "of the matrix", ending=ending) for name in names]
     if above == ["stages"]:
         return [
             suggestion(str(stage.name.value), "name", _kind(stage.run or stage.call))
@@ -79,6 +83,8 @@ def _first_names(document: Document, cursor: Cursor, ending: str) -> Iterator[Su
     resolved = document.result.resolved
     for name in NAMESPACES:
         yield suggestion(name, "namespace", f"{name} of the manifest", ending=".")
+    if matrix_entries(cursor.tree, cursor.path):
+        yield suggestion(MATRIX, "namespace", "of this row", ending=".")
     for name, value in resolved.globals.items() if resolved else ():
         yield suggestion(name, "variable", value, ending=ending)
     for name in KNOWN_RESOLVERS:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from espnet3_compiler.diagnostics.source import Source, Span, line_span
-from espnet3_compiler.expressions.nodes import Lookup
+from espnet3_compiler.expressions.nodes import MATRIX, Lookup
 from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.lsp.names import NameUse
-from espnet3_compiler.lsp.places import Document, place_at, target_of
+from espnet3_compiler.lsp.places import Document, matrix_entries, place_at, target_of
 from espnet3_compiler.lsp.spot import Spot, lookup_at, lookup_names
 from espnet3_compiler.lsp.targets import definition_of
 from espnet3_compiler.syntax.provenance import FETCHING_STEPS
@@ -122,6 +122,10 @@ def referenced_node(
 
 def _of_lookup(document: Document, spot: Spot, lookup: Lookup, names: Path) -> Iterator[Span]:
     recipe = document.recipe
+    if names[:1] == (MATRIX,) and len(names) > 1:
+        rows = matrix_entries(spot.tree, spot.path)
+        yield from (entry.key.span for entry in rows if entry.name == names[1])
+        return
     if names[:1] == ("stages",) and len(names) > 1:
         stage = recipe.stages_by_name.get(str(names[1]))
         if stage and len(names) > 2 and stage.outputs and stage.outputs.entry(str(names[2])):  # noqa: PLR2004

@@ -3,9 +3,16 @@
 from collections.abc import Iterator
 
 from espnet3_compiler.cli.why import explain_value
+from espnet3_compiler.expressions.nodes import MATRIX
 from espnet3_compiler.lsp.definition import DOTTED, referenced_node
 from espnet3_compiler.lsp.names import NameUse
-from espnet3_compiler.lsp.places import Document, describe_schema, place_at, target_of
+from espnet3_compiler.lsp.places import (
+    Document,
+    describe_schema,
+    matrix_entries,
+    place_at,
+    target_of,
+)
 from espnet3_compiler.lsp.spot import Spot, lookup_at, lookup_names
 from espnet3_compiler.lsp.targets import describe_parameter, describe_target, parameters_of
 from espnet3_compiler.manifest.lower import config_roles
@@ -88,6 +95,10 @@ def _of_reference(
             yield f"**{title}**" if title else ""
             yield f"`{paths[names[2]]}`, written by the stage `{names[1]}` ({stage_kind(stage)})"
         return
+    if names[:1] == (MATRIX,) and len(names) > 1:
+        rows = matrix_entries(spot.tree, spot.path)
+        values = [f"`{one.value.span.text}`" for one in rows if one.name == names[1]]
+        yield f"`{names[1]}` in the rows of the matrix: {', '.join(values)}" if values else ""
     resolved = document.result.resolved
     if resolved and len(names) == 1 and names[0] in resolved.globals:
         yield f"`{names[0]}` = `{resolved.globals[names[0]]}`"

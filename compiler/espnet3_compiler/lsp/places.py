@@ -11,7 +11,7 @@ from espnet3_compiler.manifest.values import as_mapping, as_text
 from espnet3_compiler.result import CompileResult
 from espnet3_compiler.schema.descent import child_schema, effective_schema
 from espnet3_compiler.schema.types import Schema
-from espnet3_compiler.syntax.tree import Mapping, Node, Path, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Sequence, node_at
 from espnet3_schemas import ROLES, load
 
 _SCHEMA_LINE = re.compile(r"\$schema=\S*?(\w+)\.schema\.json")
@@ -134,6 +134,19 @@ def _descend(schema: Schema, node: Node | None, path: Path) -> Schema:
         schema = child_schema(effective_schema(schema, node), step) or {}
         node = node_at(node, (step,)) if node else None
     return effective_schema(schema, node)
+
+
+def matrix_entries(tree: Mapping, path: Path) -> list[Entry]:
+    """Return what the matrix of the group around a path gives names to, row by row.
+
+    Args:
+        tree: A manifest.
+        path: A path in it.
+    """
+    group = node_at(tree, path[:2]) if path[:1] == ("stages",) else None
+    matrix = group.get("matrix") if isinstance(group, Mapping) else None
+    rows = matrix.items if isinstance(matrix, Sequence) else (matrix,)
+    return [entry for row in rows if isinstance(row, Mapping) for entry in row]
 
 
 def target_of(node: Node | None) -> str | None:

@@ -44,7 +44,7 @@ class RecipeServer(LanguageServer):
     def __init__(self, version: str) -> None:
         """Begin with nothing open."""
         super().__init__(PROGRAM, version)
-        self.checker = Checker(self.publish)
+        self.checker = Checker(self.publish, self._report_bug)
         self.uris: dict[str, str] = {}
         self._shown: dict[str, tuple[int | None, list[types.Diagnostic]]] = {}
 
@@ -69,6 +69,9 @@ class RecipeServer(LanguageServer):
                     types.PublishDiagnosticsParams(uri, mine, shown[0])
                 )
         self._shown = {uri: each for uri, each in self._shown.items() if uri in paths or each[1]}
+
+    def _report_bug(self, text: str) -> None:
+        self.window_log_message(types.LogMessageParams(types.MessageType.Error, text))
 
     def is_current(self, source: Source) -> bool:
         """Return whether a text is still what the editor has."""

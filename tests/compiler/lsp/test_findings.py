@@ -68,6 +68,29 @@ def test_what_one_buffer_says_is_judged_in_another(editor: Editor):
     assert editor.published[MANIFEST.as_uri()].diagnostics == ()
 
 
+def test_findings_go_with_the_file(editor: Editor, tmp_path: Path):
+    path = tmp_path / "recipe.yaml"
+    editor.write(path, "version: 1\nrecipe: a/b\nsystem: asr\nstages: [trian]\n")
+    assert editor.diagnostics(path)
+    editor.close(path)
+    editor.write(TRAINING, TRAINING.read_text())
+    editor.diagnostics(TRAINING)
+    assert editor.published[path.as_uri()].diagnostics == ()
+
+
+def test_a_change_of_a_few_letters_is_taken_over(editor: Editor, tmp_path: Path):
+    """Editors send what changed, in code units."""
+    path = tmp_path / "recipe.yaml"
+    editor.write(
+        path, "version: 1\nrecipe: a/b\nsystem: asr\nstages: [{description: 𝄞, run: trian}]\n"
+    )
+    assert codes(editor.diagnostics(path)) != []
+    editor.change(path, types.Range(types.Position(3, 31), types.Position(3, 36)), "train")
+    assert "trian" not in str(editor.diagnostics(path))
+    assert "train" in str(editor.diagnostics(path))
+    editor.close(path)
+
+
 def test_only_the_last_of_many_keystrokes_counts(editor: Editor):
     text = TRAINING.read_text()
     for number in range(30):

@@ -191,6 +191,20 @@ def test_a_name_that_a_matrix_fetches_is_not_renamed_alone(editor: Editor):
     editor.close(path)
 
 
+def test_values_of_a_matrix(editor: Editor):
+    path = RECIPES / "digits/finetune/recipe.yaml"
+    text = path.read_text()
+    place = "init_from: ${matrix.st¦art}"
+    marked_text = text.replace(place.replace(CURSOR, ""), place)
+    assert "`head`, `tune_1`, `tune_2`" in hover(editor, path, marked_text)
+    lines = [number for number, line in enumerate(text.split("\n")) if "start: " in line]
+    assert definitions(editor, path, marked_text) == [("recipe.yaml", number) for number in lines]
+    typed = text.replace("init_from: ${matrix.start}", "init_from: ${matrix.¦}")
+    items = editor.ask_at("completion", path, typed).items
+    assert [one.label for one in items] == ["round", "start", "rate"]
+    editor.close(path)
+
+
 def test_the_outline(editor: Editor):
     editor.write(MANIFEST, TEXT)
     which = types.TextDocumentIdentifier(MANIFEST.as_uri())
