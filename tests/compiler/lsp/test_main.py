@@ -1,7 +1,11 @@
 """The command ``espnet3-compile lsp`` without an editor."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+COMPILER = Path(__file__).parents[3] / "compiler/espnet3_compiler"
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -20,6 +24,16 @@ def test_a_word_that_it_does_not_know_is_wrong_usage():
     wrong = run("recipe.yaml")
     assert wrong.returncode == 2
     assert "usage: espnet3-compile lsp" in wrong.stderr
+
+
+def test_nothing_else_imports_what_only_editors_need():
+    """Without the extra, the command line works."""
+    inner = COMPILER / "lsp"
+    others = [path for path in COMPILER.rglob("*.py") if inner not in path.parents]
+    assert len(others) > 100
+    needs = re.compile(r"^\s*(?:from|import) (?:pygls|lsprotocol)", re.MULTILINE)
+    assert [path for path in others if needs.search(path.read_text())] == []
+    assert needs.search((inner / "server.py").read_text())
 
 
 def test_without_pygls_it_says_how_to_install_it(tmp_path):
