@@ -14,6 +14,7 @@ FORMATS = ("human", "json", "github", "sarif")
 _CONFIG_OPTION = re.compile(r"--([A-Za-z_]\w*)_config(?:=(.+))?")
 GRAPHS = ("mermaid", "text")
 EPILOG = (
+    "editors: espnet3-compile lsp is a language server on standard input and output\n"
     "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of espnet3-compile"
 )
 
@@ -186,9 +187,6 @@ def _build_parser() -> argparse.ArgumentParser:
         nargs=0,
         default=argparse.SUPPRESS,
         help="print the version",
-    )
-    parser.add_argument_group(
-        "editors", "espnet3-compile lsp is a language server on standard input and output"
     )
     parser.add_argument_group(
         "configs for the command line of run.py",
