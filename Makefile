@@ -10,7 +10,8 @@ USED_WITH_LOWEST := tests/golden/test_golden.py tests/recipes/test_recipes.py te
 	tests/recipes/test_digits_search.py \
 	tests/schemas tests/runtime/data/test_audio.py tests/runtime/metrics tests/runtime/process/test_dask_workers.py \
 	tests/runtime/process/test_sbatch.py tests/runtime/publication/test_hub.py tests/runtime/stages/test_pack_demo.py \
-	tests/runtime/publication/test_upload.py tests/runtime/training/test_train.py tests/recipes/test_wav2vec2.py
+	tests/runtime/publication/test_upload.py tests/runtime/training/test_train.py tests/recipes/test_wav2vec2.py \
+	tests/compiler/lsp
 
 ESPNET2 := .venv-espnet2
 USED_WITH_ESPNET2 := tests/recipes/test_recipes.py tests/recipes/test_wav2vec2.py tests/runtime/task_bridge \
@@ -52,7 +53,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable '.[runtime,asr,digits,parallel,demo,hub,export,metrics,completion,docs,dev]'
+	$(INSTALL) --editable '.[runtime,asr,digits,parallel,demo,hub,export,metrics,completion,docs,lsp,dev]'
 	touch $@ $(VENV)/demo.stamp $(VENV)/docs.stamp
 
 $(VENV)/docs.stamp: pyproject.toml constraints.txt
@@ -64,7 +65,7 @@ $(LOWEST)/test.stamp: pyproject.toml constraints.txt .ci/lowest_versions.py .ci/
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python .ci/lowest_versions.py > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-		--constraint $(LOWEST)/constraints.txt --editable '.[runtime,asr,digits,parallel,demo,hub,export,search,hf]' \
+		--constraint $(LOWEST)/constraints.txt --editable '.[runtime,asr,digits,parallel,demo,hub,export,search,hf,lsp]' \
 		pytest pytest-timeout pytest-xdist hypothesis
 	touch $@
 

@@ -18,6 +18,10 @@ def main() -> int:
     listens = getsignal(SIGINT) is default_int_handler
     if listens:
         signal(SIGINT, lambda *_: os._exit(130))
+    if sys.argv[1:2] == ["lsp"]:
+        from espnet3_compiler.lsp.main import serve
+
+        return serve(sys.argv[2:])
     from espnet3_compiler.cli.main import main as run_program
 
     if listens:

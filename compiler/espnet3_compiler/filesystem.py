@@ -8,13 +8,18 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from glob import iglob
 from pathlib import Path
+from types import MappingProxyType
 
 _HALF = "[\ud800-\udfff]"
 _LONGEST_LINK = 400
 """Characters of a path that a file in place of a link may hold."""
+
+Buffers = Mapping[Path, str]
+"""Texts that an editor holds and has not saved, by the path with links followed."""
+NO_BUFFERS: Buffers = MappingProxyType({})
 
 
 class OutsideRoot(OSError):  # noqa: N818 - no fault of the compiler
@@ -34,14 +39,28 @@ def lies_below(path: Path, root: Path) -> bool:
     return real_path(path).is_relative_to(real_path(root))
 
 
-def read_error(path: Path, root: Path) -> OSError | ValueError | None:
+def buffer_of(path: Path, buffers: Buffers) -> str | None:
+    """Return the text of a file that is open in an editor, or None."""
+    return buffers.get(real_path(path)) if buffers else None
+
+
+def read_error(
+    path: Path, root: Path, buffers: Buffers = NO_BUFFERS
+) -> OSError | ValueError | None:
     """Return why a file is not read: it leads out of a folder, is a pipe, is not there; or None.
 
     Whatever a recipe names is asked for here before it is opened: opening a pipe waits for ever.
+
+    Args:
+        path: The file.
+        root: The folder that it must lie in.
+        buffers: Texts that stand in for files.
     """
     try:
         if not lies_below(path, root):
             return OutsideRoot()
+        if buffer_of(path, buffers) is not None:
+            return None
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             return OSError(errno.EINVAL, "not an ordinary file")

@@ -1,6 +1,6 @@
 """Start here: the steps from a manifest to a checked recipe, in order; each adds its findings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingABC
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from espnet3_compiler.deduplicate import without_consequences
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.ignore_comments import MARK
 from espnet3_compiler.diagnostics.source import Source
-from espnet3_compiler.filesystem import shown_path
+from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, shown_path
 from espnet3_compiler.ignored import comment_findings, without_ignored
 from espnet3_compiler.interpolation.resolve import resolve
 from espnet3_compiler.manifest.lower import config_roles, lower
@@ -35,6 +35,8 @@ def compile_manifest(
     config_files: MappingABC[str, Path] | None = None,
     root: Path | None = None,
     environment: MappingABC[str, str | None] | None = None,
+    buffers: Buffers = NO_BUFFERS,
+    proceed: Callable[[], None] = lambda: None,
 ) -> CompileResult:
     """Check a manifest and the files that it names; the result can plan its build.
 
@@ -48,12 +50,14 @@ def compile_manifest(
         root: The folder that files of ``load_line`` must lie in; that of the manifest, unless
             given.
         environment: Variables of the environment as an earlier compile found them.
+        buffers: Texts that stand in for files: what an editor holds and has not saved.
+        proceed: Called between steps and checks; what it raises ends the compile.
     """
     manifest = path.parent.resolve() / path.name
     name = display_name(manifest)
 
     # read the YAML text into a tree
-    tree, source, found = read_file(manifest, name, manifest.parent)
+    tree, source, found = read_file(manifest, name, manifest.parent, buffers)
     if tree is None or source is None:
         return CompileResult(manifest, diagnostics=sort_findings(found, name))
 
@@ -73,27 +77,34 @@ def compile_manifest(
 
     # lower the tree to a typed recipe: stages, models, configs and their names
     names, complete = expansion.group_names, expansion.complete
-    recipe, more = lower(expansion.root, source, manifest.parent, names, complete=complete)
+    recipe, more = lower(
+        expansion.root, source, manifest.parent, names, complete=complete, buffers=buffers
+    )
     recipe = replace(recipe, rows=expansion.rows, root=root)
     found += more
 
     # compose each config: defaults <- those of the System <- extends <- file <- inline <- --set
     roles = config_roles(recipe)
     overrides = [Source("--set", text, "set") for text in sets]
+    proceed()
     composition, more = compose(recipe, roles, overrides, config_files or {})
     recipe = composition.recipe
     found += more
 
     # interpolate every ${...}
+    proceed()
     resolved, more = resolve(recipe, composition.configs, environment)
     found += more
 
     # check the configs against the schemas of their roles
+    proceed()
     resolved, more = _validate_configs(recipe, resolved, roles)
     found += more
 
     # run the checks, then drop findings that only follow from others
-    found += tuple(finding for check in ALL for finding in check(recipe, resolved))
+    for check in ALL:
+        proceed()
+        found += tuple(check(recipe, resolved))
     found = merge_row_findings(found, expansion.templates)
     found = without_consequences(found, recipe, resolved)
 

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = ("runtime", "asr", "digits", "parallel", "demo", "hub", "export", "search", "hf")
+EXTRAS = ("runtime", "asr", "digits", "parallel", "demo", "hub", "export", "search", "hf", "lsp")
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("recipes/*/*/README.md")]
 
 

@@ -19,6 +19,7 @@ GRAPHS = ("mermaid", "text")
 TEMPLATES = ("classifier", "asr", "finetune", "sweep", "lightning")
 EPILOG = (
     "espnet3-compile schema NAME prints a schema for editors, --write puts them beside a recipe\n"
+    "editors: espnet3-compile lsp is a language server on standard input and output\n"
     "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of espnet3-compile"
 )
 

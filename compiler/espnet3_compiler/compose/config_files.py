@@ -11,6 +11,8 @@ from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.expressions.template import has_reference
 from espnet3_compiler.filesystem import (
+    NO_BUFFERS,
+    Buffers,
     OutsideRoot,
     find,
     is_file,
@@ -37,9 +39,10 @@ class ConfigFile(NamedTuple):
 class ConfigFileReader:
     """Config files by absolute path, each read once, and what is wrong with them."""
 
-    def __init__(self, directory: Path, manifest: Source) -> None:
+    def __init__(self, directory: Path, manifest: Source, buffers: Buffers = NO_BUFFERS) -> None:
         self.directory = directory
         self.manifest = manifest
+        self.buffers = buffers
         self.read: dict[Path, ConfigFile] = {}
         self.found: list[Diagnostic] = []
 
@@ -54,7 +57,7 @@ class ConfigFileReader:
             self.found.append(outside_recipe(file.span, text))
             return ConfigFile()
         path = self.directory / inner
-        error = None if path in self.read else read_error(path, self.directory)
+        error = None if path in self.read else read_error(path, self.directory, self.buffers)
         if error:
             finding = self._unreadable_file(file, path, error)
             self.found.append(finding)
@@ -73,14 +76,14 @@ class ConfigFileReader:
         """Return a file from the command line: links must stay in its folder, or in the recipe."""
         name = Path(os.path.relpath(path)).as_posix()
         root = self.directory if lies_below(path, self.directory) else path.parent
-        if error := read_error(path, root):
+        if error := read_error(path, root, self.buffers):
             self.found.append(unreadable_file(Label(option, "named here"), name, error))
             return ConfigFile()
         return self._read_once(path, name, root)
 
     def _read_once(self, path: Path, name: str, root: Path) -> ConfigFile:
         if path not in self.read:
-            node, source, found = read_file(path, name, root)
+            node, source, found = read_file(path, name, root, self.buffers)
             self.found += found
             self.read[path] = ConfigFile(node, source)
         return self.read[path]
@@ -212,7 +215,7 @@ def _suggest_file(name: str, role: str, recipe: Recipe) -> str | None:
 
 def _is_role_file(path: str, role: str, recipe: Recipe, *, least: int) -> bool:
     """Return whether a file may be a config of a role: no other role knows more of its keys."""
-    node, _, _ = read_file(recipe.directory / path, path, recipe.directory)
+    node, _, _ = read_file(recipe.directory / path, path, recipe.directory, recipe.library.buffers)
     if node is None or _best_role(node, role) != role:
         return False
     return _count_known_keys(node, role) >= least * max(len(node.entries) / 2, 1)

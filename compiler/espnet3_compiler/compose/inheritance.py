@@ -55,7 +55,7 @@ def collect_layers(
         roles: The role of each config by name; None where it is not known.
         config_files: Files of the command line (``--training_config FILE``), by config name.
     """
-    files = ConfigFileReader(recipe.directory, recipe.source)
+    files = ConfigFileReader(recipe.directory, recipe.source, recipe.library.buffers)
     parts = {}
     extending: dict[object, set[str | None]] = {}
     for other in recipe.configs:

@@ -84,9 +84,10 @@ def load_line(request: ResolverRequest) -> ResolverResult:
     # an absolute path is that of a config from the command line, which brings its own files
     given = request.source.path if posixpath.isabs(path) else None
     root = given.parent if given else request.recipe.root or request.recipe.directory
-    if error := read_error(full, root):
+    buffers = request.recipe.library.buffers
+    if error := read_error(full, root, buffers):
         return ResolverResult(finding=unreadable_file(place, path, error))
-    source, found = load_source(full, posixpath.normpath(name), root)
+    source, found = load_source(full, posixpath.normpath(name), root, buffers)
     if source is None or found:
         return ResolverResult(finding=found[0])
     lines = source.text.splitlines()

@@ -11,6 +11,7 @@ from pathlib import Path
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.filesystem import NO_BUFFERS, Buffers
 from espnet3_compiler.manifest.group_names import NO_GROUPS, GroupNames
 from espnet3_compiler.manifest.recipe import ConfigDecl, ModelDecl, Recipe, Resolved, System
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
@@ -41,6 +42,7 @@ def lower(
     names: GroupNames = NO_GROUPS,
     *,
     complete: bool = True,
+    buffers: Buffers = NO_BUFFERS,
 ) -> tuple[Recipe, tuple[Diagnostic, ...]]:
     """Return the recipe of a manifest and what is wrong with the names in it.
 
@@ -51,8 +53,9 @@ def lower(
         names: What short names mean in the groups of the manifest.
         complete: False where a group with a ``matrix`` could not be expanded: it may declare the
             names that seem to be missing.
+        buffers: Texts that stand in for files.
     """
-    library = open_library(directory, default_folder())
+    library = open_library(directory, default_folder(), buffers)
     system, findings = lower_system(root, library)
     models = tuple(
         ModelDecl(entry.key, as_mapping(entry.value) or Mapping((), entry.value.span))

@@ -13,7 +13,14 @@ import espnet3_schemas
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.diagnostics.suggest import closest_match
-from espnet3_compiler.filesystem import is_file, lies_below, read_error, shown_path
+from espnet3_compiler.filesystem import (
+    NO_BUFFERS,
+    Buffers,
+    is_file,
+    lies_below,
+    read_error,
+    shown_path,
+)
 from espnet3_compiler.manifest.recipe import ConfigRole, System
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
 from espnet3_compiler.manifest.values import (
@@ -54,12 +61,14 @@ class SystemDeclaration(NamedTuple):
         path: Its absolute path; the files that it names lie in the same folder.
         package: What a build calls its folder in an installed package, for example
             ``package:mylab/systems``; None where it belongs to the recipe.
+        buffers: Texts that stand in for files.
     """
 
     tree: Mapping
     source: Source
     path: Path
     package: str | None
+    buffers: Buffers = NO_BUFFERS
 
     @property
     def folder(self) -> Path:
@@ -76,25 +85,30 @@ def read_declaration(
     """
     key = "declaration", module.file
     if key not in library.memo:
-        library.memo[key] = _read_beside(module, library.path.folder)
+        library.memo[key] = _read_beside(module, library)
     found: tuple[SystemDeclaration | None, tuple[Diagnostic, ...]] = library.memo[key]
     return found
 
 
 def _read_beside(
-    module: ModuleLocation, recipe: Path
+    module: ModuleLocation, library: Library
 ) -> tuple[SystemDeclaration | None, tuple[Diagnostic, ...]]:
     path = Path(module.file).with_suffix(".yaml")
     if not module.file.endswith(".py") or not is_file(path):
         return None, ()
+    recipe = library.path.folder
     root = recipe if lies_below(path, recipe) else path.parent  # it must not leave by a link
-    tree, source, found = read_file(path, shown_path(path), root)
+    tree, source, found = read_file(path, shown_path(path), root, library.buffers)
     if tree is None or source is None:
         return None, found
     tree, misspelt, wrong = repair_and_validate(tree, load("system"))
     wrong = wrong or tuple(_unreplaced_values(tree))
     package = None if module.local else _package_folder(module)
-    return SystemDeclaration(tree, source, path, package), (*found, *misspelt, *wrong)
+    return SystemDeclaration(tree, source, path, package, library.buffers), (
+        *found,
+        *misspelt,
+        *wrong,
+    )
 
 
 def _unreplaced_values(tree: Mapping) -> Iterator[Diagnostic]:
@@ -293,10 +307,10 @@ def _read_defaults(
     if name is None:
         return _as_defaults(node, declared.source), ()
     path = declared.folder / str(name.value)
-    if error := read_error(path, declared.folder):
+    if error := read_error(path, declared.folder, declared.buffers):
         wrong = unreadable_file(Label(name.span, "named here"), str(name.value), error)
         return _as_defaults(node, declared.source), (wrong,)
-    tree, source, found = read_file(path, shown_path(path), declared.folder)
+    tree, source, found = read_file(path, shown_path(path), declared.folder, declared.buffers)
     return (_as_defaults(tree, source) if source else _as_defaults(node, declared.source)), found
 
 

@@ -40,8 +40,22 @@ def role_location(role: str, schema: Schema) -> SchemaLocation:
     return SchemaLocation(f"defaults of {role}", schema)
 
 
+_KNOWN: dict[tuple[str, str, int], tuple[Schema, Mapping]] = {}
+"""Defaults by the name of a location and the identity of its schema, which is kept for that."""
+_MOST_KNOWN = 4096
+
+
 def schema_defaults(slot: SchemaLocation) -> Mapping:
     """Return the defaults of the keys of a mapping, also those inside default mappings."""
+    key = slot.title, slot.path, id(slot.schema)
+    if key not in _KNOWN:
+        if len(_KNOWN) >= _MOST_KNOWN:  # the roles of Systems that were edited meanwhile
+            _KNOWN.clear()
+        _KNOWN[key] = slot.schema, _find_defaults(slot)
+    return _KNOWN[key][1]
+
+
+def _find_defaults(slot: SchemaLocation) -> Mapping:
     entries = []
     for name, part in slot.schema.get("properties", {}).items():
         if "default" in part:

@@ -10,7 +10,7 @@ from stat import S_ISREG
 from typing import Any, NamedTuple, TypeVar
 
 from espnet3_compiler.diagnostics.source import Source, Span, line_span
-from espnet3_compiler.filesystem import shown_path
+from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, buffer_of, shown_path
 from espnet3_compiler.signature import cache, extract, locate, module_summary, split_source
 from espnet3_compiler.signature.flow import FunctionNode
 from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
@@ -27,6 +27,10 @@ from espnet3_compiler.signature.split_source import ModuleText, Piece
 T = TypeVar("T")
 
 
+UNSAVED = (-1, -1)
+"""The stamp of a text that stands in no file."""
+
+
 class SyntaxMistake(NamedTuple):
     """What Python's parser says about a file: line and column, from 1, and its message."""
 
@@ -41,7 +45,8 @@ class ModuleFile:
 
     Attributes:
         name: Its absolute path.
-        stamp: Its size in bytes and its time of change in nanoseconds.
+        stamp: Its size in bytes and its time of change in nanoseconds; ``UNSAVED`` for a text of
+            an editor.
         key: The SHA-256 of its content.
         content: Its bytes.
         module: Its bindings; None when it is not Python.
@@ -128,11 +133,13 @@ class Library:
     Attributes:
         path: The folders of modules.
         folder: The cache folder, or None.
+        buffers: Texts that stand in for files.
         memo: Results of other modules, by name and arguments, until the compilation ends.
     """
 
     path: SearchPath
     folder: Path | None = None
+    buffers: Buffers = field(default_factory=dict)
     _locations: dict[str, ModuleLocation | None] = field(default_factory=dict, repr=False)
     _files: dict[str, ModuleFile | None] = field(default_factory=dict, repr=False)
     _beside: dict[Path, "Library"] = field(default_factory=dict, repr=False)
@@ -157,7 +164,7 @@ class Library:
         if recipe == self.path.folder:
             return self
         if recipe not in self._beside:
-            self._beside[recipe] = open_library(recipe, self.folder)
+            self._beside[recipe] = open_library(recipe, self.folder, self.buffers)
         return self._beside[recipe]
 
     def find_module(self, name: str) -> ModuleLocation | None:
@@ -175,7 +182,7 @@ class Library:
         """Return the file of a module; None for a compiled or unreadable one."""
         if location.file not in self._files:
             self._files[location.file] = (
-                _open_file(location, self.folder) if location.file else None
+                _open_file(location, self.folder, self.buffers) if location.file else None
             )
         return self._files[location.file]
 
@@ -204,7 +211,8 @@ class Library:
         for other in self._beside.values():
             other.flush()
         self.memo.clear()
-        changed = [file for file in self._files.values() if file and file.changed]
+        files = [file for file in self._files.values() if file and file.stamp != UNSAVED]
+        changed = [file for file in files if file.changed]
         if self.folder is None or not changed:
             return
         for file in changed:
@@ -223,9 +231,17 @@ class Library:
         cache.prune(self.folder)
 
 
-def open_library(recipe: Path, folder: Path | None = None) -> Library:
-    """Return the library of a recipe directory, with ``sys.path`` after it."""
-    return Library(locate.search_path(recipe), folder)
+def open_library(
+    recipe: Path, folder: Path | None = None, buffers: Buffers = NO_BUFFERS
+) -> Library:
+    """Return the library of a recipe directory, with ``sys.path`` after it.
+
+    Args:
+        recipe: The recipe directory.
+        folder: The cache folder, or None.
+        buffers: Texts that stand in for files.
+    """
+    return Library(locate.search_path(recipe), folder, buffers)
 
 
 def default_folder() -> Path | None:
@@ -246,8 +262,12 @@ def _read_piece(
     return known[piece]
 
 
-def _open_file(location: ModuleLocation, folder: Path | None) -> ModuleFile | None:
+def _open_file(
+    location: ModuleLocation, folder: Path | None, buffers: Buffers
+) -> ModuleFile | None:
     name = location.file
+    if (text := buffer_of(Path(name), buffers)) is not None:
+        return _open_buffer(location, text.encode(errors="replace"))
     try:
         stat = os.stat(name)  # noqa: PTH116  called for every file of every recipe
         if not S_ISREG(stat.st_mode):
@@ -263,6 +283,17 @@ def _open_file(location: ModuleLocation, folder: Path | None) -> ModuleFile | No
     if not (folder and _load_summaries(file, folder)):
         _index_file(file, local=location.local)
     _FILES[name] = file
+    return file
+
+
+def _open_buffer(location: ModuleLocation, content: bytes) -> ModuleFile:
+    """Return a file with the text that an editor holds; nothing of it is kept on disk."""
+    known, key = _FILES.get(location.file), cache.digest(content)
+    if known and known.stamp == UNSAVED and known.key == key:
+        return known
+    file = ModuleFile(location.file, UNSAVED, key, content)
+    _index_file(file, local=location.local)
+    _FILES[location.file] = file
     return file
 
 

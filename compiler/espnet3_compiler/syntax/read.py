@@ -1,14 +1,14 @@
 """Read YAML texts into trees: a file that is no YAML gives findings, never a traceback."""
 
 import re
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from yaml.error import MarkedYAMLError
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
-from espnet3_compiler.filesystem import OutsideRoot, read_error
+from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, OutsideRoot, buffer_of, read_error
 from espnet3_compiler.syntax.build_tree import TreeBuilderState, read_documents
 from espnet3_compiler.syntax.foreign_syntax import merge_conflict
 from espnet3_compiler.syntax.parse_error import ParseResult, locate_failure
@@ -24,7 +24,7 @@ _FORBIDDEN_CHARACTER = re.compile(
 
 
 def read_file(
-    path: Path, name: str, root: Path
+    path: Path, name: str, root: Path, buffers: Buffers = NO_BUFFERS
 ) -> tuple[Mapping | None, Source | None, tuple[Diagnostic, ...]]:
     """Read a file that must hold one mapping.
 
@@ -32,14 +32,24 @@ def read_file(
         path: The file.
         name: Its name in reports.
         root: The folder that the file must lie in, links followed.
+        buffers: Texts that stand in for files.
 
     Returns:
         The mapping, None where there is none; the text, None if the file cannot be read; and the
         findings.
     """
-    source, found = load_source(path, name, root)
+    source, found = load_source(path, name, root, buffers)
     if source is None or found:
         return None, source, found
+    return _read_mapping(path, name, source.text)
+
+
+@lru_cache(maxsize=64)
+def _read_mapping(
+    path: Path, name: str, text: str
+) -> tuple[Mapping | None, Source, tuple[Diagnostic, ...]]:
+    """Read a text once, however many configs name its file, and however often it is checked."""
+    source = Source(name, text, path=path)
     node, found = read_text(source)
     if isinstance(node, Mapping):
         return node, source, found
@@ -75,17 +85,22 @@ def _parse_document(source: Source, start: int) -> ParseResult:
         return ParseResult(None, tuple(state.found), locate_failure(source, error))
 
 
-def load_source(path: Path, name: str, root: Path) -> tuple[Source | None, tuple[Diagnostic, ...]]:
+def load_source(
+    path: Path, name: str, root: Path, buffers: Buffers = NO_BUFFERS
+) -> tuple[Source | None, tuple[Diagnostic, ...]]:
     """Read the text of a file; a byte order mark is left out.
 
     Args:
         path: The file.
         name: Its name in reports.
         root: The folder that the file must lie in, links followed.
+        buffers: Texts that stand in for files.
     """
     empty = Source(name, "", path=path)
-    if error := read_error(path, root):
+    if error := read_error(path, root, buffers):
         return None, (unreadable_file(Label(Span(empty, 0, 0)), name, error),)
+    if (text := buffer_of(path, buffers)) is not None:
+        return Source(name, text.removeprefix("\ufeff"), path=path), ()
     try:
         if path.stat().st_size > MAX_BYTES:
             return None, (_file_too_large(empty),)

@@ -58,7 +58,7 @@ def _extended_configs(recipe: Recipe) -> set[str]:
             found.add(str(config.extends.value))
         if config.file:
             path = recipe.directory / str(config.file.value)
-            root, _, _ = read_file(path, path.name, recipe.directory)
+            root, _, _ = read_file(path, path.name, recipe.directory, recipe.library.buffers)
             base = as_text(root.get("extends")) if root else None
             mine, groups = str(config.name.value), recipe.group_names
             found |= {groups.base_name(mine, str(base.value))} if base else set()

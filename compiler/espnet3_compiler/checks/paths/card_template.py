@@ -46,7 +46,8 @@ def _check_template(node: Scalar, config: Mapping, recipe: Recipe) -> Iterator[D
     path = recipe.directory / str(node.value)
     if not is_file(path):
         return
-    source, problems = load_source(path, shown_path(path), recipe.root or recipe.directory)
+    root, buffers = recipe.root or recipe.directory, recipe.library.buffers
+    source, problems = load_source(path, shown_path(path), root, buffers)
     extra = mapping_entries(node_at(config, ("pack_model", "readme_context")))
     known = [*CARD_VALUES, *(entry.name for entry in extra)]
     related = (Label(use_location(node), "the template"),)

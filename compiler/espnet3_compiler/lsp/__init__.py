@@ -1,0 +1,1 @@
+"""The language server: what editors ask of manifests, configs and code that are not yet saved."""
