@@ -234,7 +234,7 @@ def parser_of(start: Callable[[], object]) -> argparse.ArgumentParser:
     def stop(parser: argparse.ArgumentParser, *_: object) -> None:
         raise _Parser(parser)
 
-    with patch.object(argparse.ArgumentParser, "parse_args", stop):
+    with patch.object(argparse.ArgumentParser, "parse_known_args", stop):
         try:
             start()
         except _Parser as found:
