@@ -248,7 +248,8 @@ def commands_page() -> str:
     parts = ["# Command line", COMMANDS, _origin("the parsers of the commands")]
     for program, start in PROGRAMS.items():
         parser = parser_of(start)
-        actions = [one for one in parser._actions if one.dest != "help"]  # noqa: SLF001
+        hidden = ("help", argparse.SUPPRESS)
+        actions = [one for one in parser._actions if not {one.dest, one.help} & {*hidden}]  # noqa: SLF001
         rows = [_cells(f"`{_usage(one)}`", (one.help or "").replace("<", LESS)) for one in actions]
         table = "\n".join(["| argument | meaning |", "|---|---|", *rows])
         epilog = parser.epilog or "" if program == "espnet3-compile" else ""
