@@ -65,7 +65,7 @@ $(LOWEST)/test.stamp: pyproject.toml constraints.txt .ci/lowest_versions.py .ci/
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python .ci/lowest_versions.py > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-		--constraint $(LOWEST)/constraints.txt --editable '.[runtime,asr,digits,parallel,demo,hub,export,search,hf,lsp]' \
+		--constraint $(LOWEST)/constraints.txt --editable '.[runtime,asr,digits,parallel,demo,hub,export,search,hf,lsp,completion]' \
 		pytest pytest-timeout pytest-xdist hypothesis
 	touch $@
 

@@ -7,7 +7,19 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = ("runtime", "asr", "digits", "parallel", "demo", "hub", "export", "search", "hf", "lsp")
+EXTRAS = (
+    "runtime",
+    "asr",
+    "digits",
+    "parallel",
+    "demo",
+    "hub",
+    "export",
+    "search",
+    "hf",
+    "lsp",
+    "completion",
+)
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("recipes/*/*/README.md")]
 
 
@@ -51,7 +63,7 @@ def test_what_is_installed_are_the_extras_whose_bounds_are_tried():
     (named,) = re.findall(r"constraint \$\(LOWEST\).*'\.\[(.*)\]'", (ROOT / "Makefile").read_text())
     assert named.split(",") == list(EXTRAS)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(project["optional-dependencies"]) == {*EXTRAS, "espnet2", "metrics", "dev"}
+    assert set(project["optional-dependencies"]) == {*EXTRAS, "espnet2", "metrics", "docs", "dev"}
     assert "tests make lowest" in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
