@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 UNTRIED = ("dev", "docs", "espnet2", "metrics")
-"""What developers need, also for the site; what ESPnet, installed by hand, needs; what ``make test`` tries."""
+"""What developers and the site need; what ESPnet, installed by hand, needs; what tests try."""
 LOWER_BOUND = re.compile(r"(?P<name>[\w.-]+)(\[\w+\])?>=(?P<version>[\d.]+)")
 
 
