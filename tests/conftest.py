@@ -8,6 +8,9 @@ from hypothesis import settings
 
 from espnet3_compiler.signature.cache import CACHE_VARIABLE
 
+# readline, loaded where workers are started, exports the width of a terminal that is none.
+os.environ.pop("COLUMNS", None)
+
 # A busy machine is no mistake: no example is timed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

@@ -44,13 +44,17 @@ class P:
     def __init__(self, tokens=None):
         pass
 
+    def __call__(self, sample):
+        return sample
+
 
 class F:
     pass
 
 
 class C:
-    pass
+    def __call__(self, items):
+        return items
 
 
 class O:
