@@ -25,7 +25,7 @@ async function start() {
   } catch (error) {
     vscode.window.showErrorMessage(
       `espnet3-compile: "${command} ${args.join(" ")}" does not start: ${error.message}. ` +
-        'Install it with pip install "espnet3-compile[lsp]", or set espnet3-compile.command.',
+        'Install it with the extra lsp (see docs/editors.md), or set espnet3-compile.command.',
     );
   }
 }

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-pytest.importorskip("pygls", reason='pip install "espnet3-compile[lsp]"')
+pytest.importorskip("pygls", reason="needs the extra lsp")
 
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient

@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from espnet3_schemas.exit_codes import CLEAN, USAGE
+from espnet3_schemas.installation import install_command
 
 USAGE_TEXT = """usage: espnet3-compile lsp
 
@@ -25,10 +26,8 @@ def serve(words: list[str]) -> int:
         print(USAGE_TEXT, end="", file=sys.stdout if asked else sys.stderr)
         return CLEAN if asked else USAGE
     if find_spec("pygls") is None:
-        print(
-            'error: the language server needs pygls: pip install "espnet3-compile[lsp]"',
-            file=sys.stderr,
-        )
+        command = install_command("lsp")
+        print(f"error: the language server needs pygls: {command}", file=sys.stderr)
         return USAGE
     from espnet3_compiler.lsp.answers import answer_questions
     from espnet3_compiler.lsp.server import make_server

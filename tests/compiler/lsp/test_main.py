@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from espnet3_schemas.installation import install_command
+
 COMPILER = Path(__file__).parents[3] / "compiler/espnet3_compiler"
 
 
@@ -44,4 +46,4 @@ def test_without_pygls_it_says_how_to_install_it(tmp_path):
     command = [sys.executable, "-c", code]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 2
-    assert 'pip install "espnet3-compile[lsp]"' in told.stderr
+    assert told.stderr == f"error: the language server needs pygls: {install_command('lsp')}\n"
