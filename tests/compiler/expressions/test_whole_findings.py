@@ -53,7 +53,7 @@ def scalar(text: str) -> Scalar:
 def whole(finding: Diagnostic | None) -> str:
     if finding is None:
         return "nothing"
-    text = render_one(finding, width=200)
+    text = render_one(finding, columns=200)
     if finding.fix:
         edits = [(e.span.start, e.span.end, e.text) for e in finding.fix.edits]
         text += f"\nfix: {finding.fix.title}, certain: {finding.fix.certain}, {edits}"

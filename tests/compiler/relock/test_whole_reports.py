@@ -119,7 +119,7 @@ def report(folder: Path, change: Change) -> str:
     path = folder / "build" / LOCK
     path.write_text(json.dumps(lock, indent=1, ensure_ascii=False), "utf-8")
     outcome = compile_lock(path)
-    found = "\n".join(render_one(finding, width=100) for finding in outcome.diagnostics)
+    found = "\n".join(render_one(finding, columns=100) for finding in outcome.diagnostics)
     return found or f"ok: {outcome.ok}, build: {outcome.build == path.parent}"
 
 
