@@ -69,7 +69,8 @@ def _find_one(path: Path) -> FoundManifests:
         names = " and ".join(f'"{shown_path(owner)}"' for owner in owners)
         note = f'"{path}" is no manifest; what is checked is {names}, which it belongs to'
         return FoundManifests(owners, (), (note,))
-    if path.suffix == ".py" or is_foreign(path):
+    other = path.suffix == ".py" or (not path.name.endswith(LOCK_SUFFIX) and is_foreign(path))
+    if other:
         return FoundManifests((), (f'"{path}" is no manifest of a recipe, and belongs to none',))
     return FoundManifests((path,))
 
