@@ -14,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from espnet3_compiler.cli.schema import run_schema
 from espnet3_runtime.launch.arguments import read_arguments
 from tests.docs.test_pages import BLOCK as FENCE
 from tests.docs.test_pages import NAMES, ROOT
@@ -69,6 +70,10 @@ def test_the_arguments_are_those_of_the_program(name: str, reference: ModuleType
 def check(words: list[str], reference: ModuleType) -> None:
     """Fail if a command names a program, extra, target or option that is not there."""
     match words:
+        case ["espnet3-compile", "lsp", *given]:
+            assert given == []
+        case ["espnet3-compile", "schema", *given]:
+            parse(reference.parser_of(lambda: run_schema([])), given)
         case ["espnet3-compile", *given]:
             text = re.sub(r"--\w+_config \S+|--graph(?! \w)", "", shlex.join(given))
             parse(reference.parser_of(reference.PROGRAMS["espnet3-compile"]), shlex.split(text))

@@ -90,7 +90,8 @@ def python_of(path: Path) -> list[str]:
     if path.suffix == ".py":
         return [path.read_text()]
     if path.name.endswith(".py.j2"):
-        text = re.sub(r"^ *\{%.*%\}$", "", path.read_text(), flags=re.MULTILINE)
+        text = re.sub(r"\{% else %\}.*?(?=\{% endif %\})", "", path.read_text(), flags=re.DOTALL)
+        text = re.sub(r"^ *\{%.*%\}$", "", text, flags=re.MULTILINE)
         return [re.sub(r"\{\{.*?\}\}", "filled", text)]
     blocks = CODE_BLOCK.findall(path.read_text()) if path.suffix == ".md" else []
     return [block for block in blocks if not NO_PYTHON.search(block)]
