@@ -94,7 +94,7 @@ def class_kinds(library: Library, found: ClassFound, depth: int) -> ClassKinds |
     unknown = frozenset(above).difference(*(runs.varied for runs in bases))
     varied = {name for name in own if name in kinds and _calls_base(library, found, name)}
     still = varied.union(*(runs.varied for runs in bases)) - unknown - (set(own) - varied)
-    earlier = dict.fromkeys(one for runs in bases for one in runs.declared)
+    earlier = {id(one): one for runs in bases for one in runs.declared}.values()
     others = set() if WILDCARD in kinds else systems()["kinds"].keys() - kinds.keys()
     return ClassKinds(
         tuple(kinds | dict.fromkeys(own)),
