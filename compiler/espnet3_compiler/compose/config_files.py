@@ -37,7 +37,13 @@ class ConfigFile(NamedTuple):
 
 
 class ConfigFileReader:
-    """Config files by absolute path, each read once, and what is wrong with them."""
+    """Config files by absolute path, each read once, and what is wrong with them.
+
+    Args:
+        directory: The directory of the recipe.
+        manifest: The manifest, whose text names the files.
+        buffers: Texts that an editor has not saved, by path.
+    """
 
     def __init__(self, directory: Path, manifest: Source, buffers: Buffers = NO_BUFFERS) -> None:
         self.directory = directory
