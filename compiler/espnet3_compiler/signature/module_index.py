@@ -112,6 +112,9 @@ def _index_statement(node: ast.stmt, context: _BindingContext, found: _ModuleBin
             _bind_unknown(node, context, found)
             _index_body(node.body, context, found)
             _index_body(getattr(node, "orelse", []), context, found)
+        case ast.Expr(value=ast.Call(func=ast.Name(id="setattr"), args=[target, key, _])):
+            name = str(key.value) if isinstance(key, ast.Constant) else ""
+            found.patched.append(f"{dotted_name(target) or ''}.{name}")
         case ast.Expr() | ast.Pass() | ast.Assert() | ast.Raise():
             pass
         case _:

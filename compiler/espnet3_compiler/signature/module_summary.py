@@ -224,7 +224,8 @@ class ModuleSummary(NamedTuple):
         stars: Modules of ``from … import *``, each with its line.
         exports: ``__all__`` where it is a plain list.
         open: Whether it can bind more names while it runs (``globals()``, ``__getattr__`` …).
-        patched: Class attributes that the module sets, as dotted names (``Class.name = …``).
+        patched: Class attributes that the module sets, as dotted names (``Class.name = …``, or by
+            ``setattr``).
         lazy_stars: Modules of ``from … import *`` under ``if TYPE_CHECKING``: what a module that
             imports on demand has, its ``else`` says in a way that cannot be read.
     """

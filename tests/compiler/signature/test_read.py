@@ -158,7 +158,8 @@ MODULES = {
     "src/broken.py": "def broken(:",
     "src/circle.py": "from src.circle2 import Thing",
     "src/circle2.py": "from src.circle import Thing",
-    "src/patched.py": "class P:\n    def __init__(self, a): ...\nP.__init__ = print\nP.more = 3\n",
+    "src/patched.py": "class P:\n    def __init__(self, a): ...\nP.__init__ = print\nP.more = 3\n"
+    "class S:\n    def __init__(self, a): ...\nsetattr(S, '__init__', print)\n",
     "src/late.py": "from src import deep\ndeep.added = 3\n",
     "src/meta.py": """
         class Meta(type):
@@ -246,6 +247,7 @@ def test_what_cannot_be_called(tmp_path, path):
         "src.broken.broken",
         "src.circle.Thing",
         "src.patched.P",
+        "src.patched.S",
         "src.patched.P.more",
         "src.deep.added",
         "src.meta.Made",
