@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,6 +83,17 @@ class Editor:
             return list(found.diagnostics)
 
         return self.run(current())
+
+    def wait_for(self, path: Path, holds: Callable[[list[types.Diagnostic]], object]) -> None:
+        """Wait until the findings of a file, written or not, are such ones."""
+        uri = path.as_uri()
+
+        async def settled() -> None:
+            while (found := self.published.get(uri)) is None or not holds(list(found.diagnostics)):
+                self.news.clear()
+                await self.news.wait()
+
+        self.run(settled())
 
     def ask(self, method: str, params: object) -> Any:
         async def question() -> Any:

@@ -60,12 +60,9 @@ def test_what_one_buffer_says_is_judged_in_another(editor: Editor):
     model, text = DIGITS / "src/model.py", (DIGITS / "src/model.py").read_text()
     editor.write(MANIFEST, MANIFEST.read_text())
     editor.write(model, text.replace("vocab_size", "vocabulary_size"))
-    editor.diagnostics(model)
-    found = editor.published[MANIFEST.as_uri()].diagnostics
-    assert {"R502", "R503"} & set(codes(list(found)))
+    editor.wait_for(MANIFEST, lambda found: {"R502", "R503"} & set(codes(found)))
     editor.write(model, text)
-    editor.diagnostics(model)
-    assert editor.published[MANIFEST.as_uri()].diagnostics == ()
+    editor.wait_for(MANIFEST, lambda found: not found)
 
 
 def test_findings_go_with_the_file(editor: Editor, tmp_path: Path):
@@ -74,8 +71,7 @@ def test_findings_go_with_the_file(editor: Editor, tmp_path: Path):
     assert editor.diagnostics(path)
     editor.close(path)
     editor.write(TRAINING, TRAINING.read_text())
-    editor.diagnostics(TRAINING)
-    assert editor.published[path.as_uri()].diagnostics == ()
+    editor.wait_for(path, lambda found: not found)
 
 
 def test_a_change_of_a_few_letters_is_taken_over(editor: Editor, tmp_path: Path):
