@@ -19,6 +19,7 @@ from espnet3_compiler.checks.data.bodies import (
     gives_nothing,
     method_body,
 )
+from espnet3_compiler.checks.data.certain_code import assigned_values
 from espnet3_compiler.checks.data.single_tensors import is_single
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.checks.targets.nodes import (
@@ -215,22 +216,9 @@ def _lists_among(body: FunctionBody, given: list[ast.Return]) -> Iterator[ast.ex
             (item.value.keys, item.value.values) if isinstance(item.value, ast.Dict) else ((), ())
         )
         for key, value in zip(*pairs, strict=True):
-            made = _made_values(body.node, value) if isinstance(value, ast.Name) else [value]
+            made = assigned_values(body.node, value.id) if isinstance(value, ast.Name) else [value]
             if key and made and all(isinstance(one, _LISTS) for one in made):
                 yield key
-
-
-def _made_values(node: FunctionNode, name: ast.Name) -> list[ast.expr]:
-    """Return all that a function sets a variable to; nothing where it does so in another way."""
-    nodes = all_nodes(node)
-    stores = [one for one in nodes if isinstance(one, ast.Name) and one.id == name.id]
-    bound = sum(isinstance(one.ctx, ast.Store) for one in stores)
-    values = [
-        one.value
-        for one in nodes
-        if isinstance(one, ast.Assign) and len(one.targets) == 1 and one.targets[0] in stores
-    ]
-    return values if len(values) == bound else []
 
 
 def _is_wrong(node: FunctionNode, value: ast.expr | None, wanted: str) -> bool:
