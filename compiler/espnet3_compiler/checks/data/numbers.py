@@ -9,7 +9,7 @@ from espnet3_compiler.checks.data.bodies import FunctionBody, method_body, retur
 from espnet3_compiler.checks.data.certain_code import assigned_values
 from espnet3_compiler.checks.data.sample_fields import changed_fields
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
-from espnet3_compiler.signature.flow import FunctionNode, own_nodes
+from espnet3_compiler.signature.flow import FunctionNode, literal_text, own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, is_null
 from espnet3_schemas import TARGET
@@ -56,12 +56,12 @@ def _numbers_of(value: ast.expr, node: FunctionNode) -> frozenset[str]:
     found: set[str] = set()
     pairs = zip(value.keys, value.values, strict=True) if isinstance(value, ast.Dict) else ()
     for key, item in pairs:
-        name = key.value if isinstance(key, ast.Constant) else None
+        name = literal_text(key)
         if key is None:
             found.clear()  # what is put in after it may be of another kind
-        elif isinstance(name, str) and _is_number(item, node, 0):
+        elif name is not None and _is_number(item, node, 0):
             found.add(name)
-        elif isinstance(name, str):
+        elif name is not None:
             found.discard(name)
     return frozenset(found)
 

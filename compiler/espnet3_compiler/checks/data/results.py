@@ -33,7 +33,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_returns
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, literal_text, own_returns
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.lightning_models import lightning_model, recipe_classes
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
@@ -157,8 +157,7 @@ def _check_step(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterato
 def _literal_keys(node: ast.expr | None) -> set[str]:
     """Return the keys of a mapping that is written out."""
     keys = node.keys if isinstance(node, ast.Dict) else ()
-    texts = [key.value for key in keys if isinstance(key, ast.Constant)]
-    return {text for text in texts if isinstance(text, str)}
+    return {text for key in keys if (text := literal_text(key)) is not None}
 
 
 def _check_target(library: Library, target: TargetNode) -> Iterator[Diagnostic]:
