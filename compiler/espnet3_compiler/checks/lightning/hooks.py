@@ -42,7 +42,7 @@ _PHASES = {
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R429 for hooks with other arguments than Lightning gives, R441 for those of no name."""
-    modules = list(recipe_modules(recipe, resolved))
+    modules = recipe_modules(recipe, resolved)
     for module in modules:
         for found, _ in module.classes():
             if found.summary.bases:
