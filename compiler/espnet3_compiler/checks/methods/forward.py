@@ -60,7 +60,6 @@ from espnet3_schemas import TARGET
 
 _SET_ELSEWHERE = r"\.forward\s*=|[\"']forward[\"']"
 _LABELS = "labels"
-_WANTS = {_LABELS: "gives no loss without"}
 _ADVICE = (
     "write def forward(self, …) with the fields of a batch by name, which returns the loss; "
     "the runtime makes the steps and the optimizers"
@@ -236,23 +235,20 @@ def _check_foreign(library: Library, path: Scalar, fields: Fields) -> Iterator[D
     model = str(path.value).removesuffix(".from_pretrained")
     taken = _parameters_of_forward(library, model) if model.startswith("transformers.") else {}
     needed = [name for name, required in taken.items() if required and name not in fields]
-    near = closest_match(_LABELS, fields)
-    if near and near not in taken and _LABELS in taken and is_certain_match(_LABELS, fields):
-        needed += [_LABELS] if _LABELS not in fields else []
-    known = ", ".join(sorted(fields - {"utt_id"}))
-    for name in needed[:1]:
-        yield value_finding(
-            "R431",
-            f'{path.value}.forward {_WANTS.get(name, "needs")} "{name}", which the data do not have'
-            + (f', and takes no "{near}"' if name == _LABELS else ""),
-            path,
-            "called with the fields of a batch",
-            advice=(
-                f'did you mean "{name}"? The preprocessor names the fields of a batch'
-                if name == _LABELS
-                else f'the data have {known}: let a preprocessor call one of them "{name}"',
-            ),
-        )
+    near, given = closest_match(_LABELS, fields), ", ".join(sorted(fields - {"utt_id"}))
+    absent = "which the data do not have"
+    if needed:
+        advice = f'the data have {given}: let a preprocessor call one of them "{needed[0]}"'
+        yield _foreign_field(path, f'needs "{needed[0]}", {absent}', advice)
+    elif near and near not in taken and _LABELS in taken and is_certain_match(_LABELS, fields):
+        problem = f'gives no loss without "{_LABELS}", {absent}, and takes no "{near}"'
+        advice = f'did you mean "{_LABELS}"? The preprocessor names the fields of a batch'
+        yield _foreign_field(path, problem, advice)
+
+
+def _foreign_field(path: Scalar, problem: str, advice: str) -> Diagnostic:
+    message, label = f"{path.value}.forward {problem}", "called with the fields of a batch"
+    return value_finding("R431", message, path, label, advice=(advice,))
 
 
 def _parameters_of_forward(library: Library, path: str) -> dict[str, bool]:
