@@ -36,7 +36,7 @@ from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.classes import ResolvedMethod, find_method, is_torch_module
-from espnet3_compiler.signature.definitions import ClassFound, FunctionFound, is_patched, own_member
+from espnet3_compiler.signature.definitions import ClassFound, is_patched, own_method
 from espnet3_compiler.signature.flow import own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read_method
@@ -119,20 +119,13 @@ def _may_get_forward(library: Library, item: ClassFound) -> bool:
 
 
 def _without_forward(library: Library, found: ClassFound, path: Scalar) -> Diagnostic:
-    file, line, word = library.file(found.location), found.summary.line, found.name
-    step = own_member(found, "training_step")
-    function = (
-        library.function(found.location, step.pieces[-1])
-        if isinstance(step, FunctionFound)
-        else None
-    )
-    if function:
-        line, word = function.line, function.name
+    file, step = library.file(found.location), own_method(library, found, "training_step")
+    line, word = (step.line, step.name) if step else (found.summary.line, found.name)
     assert file is not None
     return Diagnostic(
         "R425",
         f"{path.value} lacks forward, which training calls",
-        Label(file.span_of(line, word), "not called" if function else "no forward"),
+        Label(file.span_of(line, word), "not called" if step else "no forward"),
         (Label(use_location(path), "trained here"),),
         (_ADVICE,),
     )
