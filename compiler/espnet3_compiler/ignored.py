@@ -44,7 +44,8 @@ def comment_findings(
     present = {(item.code, *_line_of(item.primary.span)) for item in findings}
     sources = dict.fromkeys((manifest, *others))
     comments = [(source, one) for source in sources for one in find_comments(source)]
-    shared = any(source is not manifest for source, _ in comments) and _has_companions(manifest)
+    others_too = whole and any(source is not manifest for source, _ in comments)
+    shared = others_too and _has_companions(manifest)
     for source, comment in comments:
         judges = whole and (source is manifest or not shared)
         yield from _judge_comment(comment, present if judges else None)

@@ -10,7 +10,7 @@ Only what the code says plainly is compared: a ``Dataset`` whose items are writt
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.code.modules import recipe_modules
-from espnet3_compiler.checks.data.bodies import class_of
+from espnet3_compiler.checks.data.bodies import dataset_class
 from espnet3_compiler.checks.data.columns import is_mentioned, listed_columns
 from espnet3_compiler.checks.data.sample_fields import (
     Fields,
@@ -272,7 +272,7 @@ def _may_have_lengths(data: DatasetEntry) -> bool:
 
 
 def _may_have(data: DatasetEntry, attribute: str) -> bool:
-    found = class_of(data.library, f"{data.module}.Dataset") if is_available(data) else None
+    found = dataset_class(data)
     if found is None:
         return True
     order = resolve_name.resolution_order(data.library, found)
