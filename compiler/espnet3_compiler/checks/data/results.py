@@ -210,14 +210,11 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
 
 def _lists_among(body: FunctionBody, given: list[ast.Return]) -> Iterator[ast.expr]:
     """Yield the keys of mappings that are returned under which a list or mapping stands."""
-    for item in given:
-        pairs = (
-            (item.value.keys, item.value.values) if isinstance(item.value, ast.Dict) else ((), ())
-        )
-        for key, value in zip(*pairs, strict=True):
-            made = assigned_values(body.node, value.id) if isinstance(value, ast.Name) else [value]
-            if key and made and all(isinstance(one, _LISTS) for one in made):
-                yield key
+    dicts = [item.value for item in given if isinstance(item.value, ast.Dict)]
+    for key, value in (pair for one in dicts for pair in zip(one.keys, one.values, strict=True)):
+        made = assigned_values(body.node, value.id) if isinstance(value, ast.Name) else [value]
+        if key and made and all(isinstance(one, _LISTS) for one in made):
+            yield key
 
 
 def _is_wrong(node: FunctionNode, value: ast.expr | None, wanted: str) -> bool:

@@ -49,11 +49,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_body(body: FunctionBody, path: Scalar) -> Iterator[Diagnostic]:
-    every = [_without_gradient(body, value) for value in returned_values(body.node)]
+    values = returned_values(body.node)
+    every = [_without_gradient(body, value) for value in values]
     found = [one for one in every if one]
     for made, word in found if len(found) == len(every) else ():
         yield _finding(body, made, word, path)
-    values = returned_values(body.node)
     if values and all(map(_has_no_loss, values)):
         yield Diagnostic(
             "R428",
