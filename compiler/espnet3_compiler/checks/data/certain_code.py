@@ -69,6 +69,13 @@ def is_stored(node: ast.AST, name: str) -> bool:
     )
 
 
+def may_be_another(node: FunctionNode, name: str) -> bool:
+    """Return whether the name of a parameter is set anew, or one of a function inside."""
+    own = all_nodes(node.args)
+    every = (one for one in all_nodes(node) if isinstance(one, ast.arg))
+    return is_stored(node, name) or any(one.arg == name and one not in own for one in every)
+
+
 def assigned_values(node: FunctionNode, name: str, *, kept: bool = False) -> list[ast.expr] | None:
     """Return all that a function sets a variable to; None where it does so in another way.
 

@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, function_body, method_body
-from espnet3_compiler.checks.data.certain_code import is_stored, positional_names
+from espnet3_compiler.checks.data.certain_code import may_be_another
 from espnet3_compiler.checks.targets.nodes import config_keys, find_targets, flag_value
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -38,8 +38,9 @@ def _check_function(recipe: Recipe, path: Scalar, *, partial: bool) -> Iterator[
         if partial
         else method_body(recipe.library, name, "__call__")
     )
-    names = positional_names(body.node) if body else []
-    if body is None or not names or is_stored(body.node, names[0]):
+    args = [*body.node.args.posonlyargs, *body.node.args.args] if body else []
+    names = [one.arg for one in args[0 if partial else 1 :]]  # of a method without self
+    if body is None or not names or may_be_another(body.node, names[0]):
         return
     subscripts = [one for one in all_nodes(body.node) if isinstance(one, ast.Subscript)]
     fields = [one for one in subscripts if literal_text(one.slice) is not None]
@@ -65,7 +66,8 @@ def _is_loop_variable(name: str, items: str, body: FunctionBody) -> bool:
     bound = [
         one
         for one in all_nodes(body.node)
-        if isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Store)
+        if (isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Store))
+        or (isinstance(one, ast.arg) and one.arg == name)
     ]
     return bool(bound) and all(one in over for one in bound)
 
