@@ -21,7 +21,7 @@ from espnet3_compiler.signature.resolve_name import find_definition, resolution_
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, is_null, node_at
 from espnet3_schemas import TARGET
 
 _KIND_OF = {"size": "vector", "choices": "category", "columns": "table", "type": "own"}
@@ -110,6 +110,5 @@ def _check_field(field: Entry) -> Iterator[Diagnostic]:
             )
 
 
-def _is_empty(node: object) -> bool:
-    is_null = node is None or (isinstance(node, Scalar) and node.value is None)
-    return is_null or (isinstance(node, Sequence) and not node.items)
+def _is_empty(node: Node | None) -> bool:
+    return is_null(node) or (isinstance(node, Sequence) and not node.items)
