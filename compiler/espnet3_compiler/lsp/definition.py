@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from espnet3_compiler.diagnostics.source import Source, Span, line_span
+from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.expressions.nodes import MATRIX, Lookup
 from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.lsp.names import NameUse
@@ -60,20 +60,8 @@ def _of_path(document: Document, path: str) -> Iterator[Span]:
     library = document.recipe.library
     found = definition_of(library, path)
     file = library.file(found.location) if found else None
-    if found is None or file is None:
-        return
-    line = found.line
-    for number in range(line, line + 20):  # below its decorators
-        if f"def {found.name}" in file.source.line_text(number) or (
-            f"class {found.name}" in file.source.line_text(number)
-        ):
-            line = number
-            break
-        if number >= file.source.text.count("\n"):
-            break
-    text = file.source.line_text(line)
-    column = text.find(found.name) + 1 if found.name else 1
-    yield line_span(file.source, line, max(column, 1), len(found.name))
+    if found and file:
+        yield file.span_of(found.line, found.name)
 
 
 def _of_kind(document: Document, kind: str) -> Iterator[Span]:
