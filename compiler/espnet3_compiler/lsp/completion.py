@@ -6,6 +6,7 @@ from typing import NamedTuple
 from espnet3_compiler.filesystem import find, is_file
 from espnet3_compiler.lsp.completed_references import Suggestion, complete_reference
 from espnet3_compiler.lsp.cursor import MARK, Cursor
+from espnet3_compiler.lsp.definition import DOTTED
 from espnet3_compiler.lsp.places import (
     Document,
     SchemaPlace,
@@ -19,10 +20,9 @@ from espnet3_compiler.manifest.stage_kinds import WILDCARD
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.signature.result import Parameter
 from espnet3_compiler.syntax.tree import Mapping, node_at
-from espnet3_schemas import ROLES, TARGET, systems
+from espnet3_schemas import ROLES, systems
 
 MOST_FILES = 200
-_PATH_KEYS = (TARGET, "call", "task")
 _DATA = "data_src_args"
 _NAMES_OF = {"config": "configs", "model": "models", "needs": "stages", "init_from": "stages"}
 
@@ -120,7 +120,7 @@ def _names_as_keys(typed: _TypedWord) -> Iterator[tuple[str, str]]:
 def _values(typed: _TypedWord) -> Iterator[Suggestion]:
     document, cursor, place = typed
     key = next((step for step in reversed(cursor.path) if isinstance(step, str)), "")
-    if key in _PATH_KEYS and cursor.path[-1] == key:
+    if key in DOTTED and cursor.path[-1] == key:
         yield from _dotted(document, cursor)
         return
     if document.is_manifest and place.config is None and place.model is None:
