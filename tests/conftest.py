@@ -8,8 +8,10 @@ from hypothesis import settings
 
 from espnet3_compiler.signature.cache import CACHE_VARIABLE
 
-# readline, loaded where workers are started, exports the width of a terminal that is none.
+# readline, loaded by pytest or where workers are started, exports the width of a terminal that is
+# none, past os.environ.
 os.environ.pop("COLUMNS", None)
+os.unsetenv("COLUMNS")
 
 # A busy machine is no mistake: no example is timed.
 settings.register_profile("untimed", deadline=None)
