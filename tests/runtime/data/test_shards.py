@@ -49,6 +49,14 @@ class Shard:
     def lengths(self):
         return [len(one) for one in self.speech]
 '''
+DRAW = """
+import random
+
+
+class Draw:
+    def __call__(self, sample):
+        return {**sample, "drawn": random.random()}
+"""
 TRAIN = {"train": [{"data_src": "shards"}]}
 COUNTS = (10, 14, 19)
 
@@ -67,9 +75,9 @@ def recipe(tmp_path):
         yield directory
 
 
-def loader_of(recipe, clock, rank=0, world=1, dataset=TRAIN, **block):
+def loader_of(recipe, clock, rank=0, world=1, dataset=TRAIN, workers=0, **block):
     block = {"batches": {"batch_size": 4}, **block}
-    changes = {"dataloader": {"train": block}}
+    changes = {"dataloader": {"num_workers": workers, "train": block}}
     training = composed_build("train", {"training": changes}).config("training")
     parts = load_parts(dataset, "train", DatasetDirectories(recipe, recipe / "data"))
     place = DataParallelRank(rank, world)
@@ -106,6 +114,21 @@ def test_ranks_read_different_shards_and_have_as_many_batches(recipe, monkeypatc
             clock = Clock(1, epoch=epoch, skip=1)
             assert ids_of(recipe, clock, rank, 2) == found[1:]
             assert ids_of(recipe, Clock(1, epoch=epoch, skip=min(shares)), rank, 2) == []
+
+
+def test_workers_of_ranks_draw_other_numbers_for_their_items(recipe, monkeypatch):
+    (recipe / "src" / "draw.py").write_text(DRAW)
+    drawing = {"train": [{"data_src": "shards", "transform": {"_target_": "src.draw.Draw"}}]}
+    gather = "torch.distributed.all_gather_object"
+    monkeypatch.setattr(gather, lambda found, mine: found.__setitem__(slice(None), [mine] * 2))
+    drawn = [
+        {n for _, batch in loader for n in batch["drawn"].flatten().tolist()}
+        for loader in (
+            loader_of(recipe, Clock(1), rank, 2, dataset=drawing, workers=1) for rank in (0, 1)
+        )
+    ]
+    assert [len(one) for one in drawn] == list(COUNTS[:2])
+    assert not drawn[0] & drawn[1]
 
 
 def test_other_types_of_batches_read_the_lengths_of_the_shard(recipe):

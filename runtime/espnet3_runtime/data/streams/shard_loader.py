@@ -21,14 +21,18 @@ class ShardLoader:
     All ranks have as many batches as the one with the fewest.
 
     Args:
-        make: From the number of a shard to the loader of its batches.
+        make: From the number of a shard, and its clock, to the loader of its batches.
         total: How many shards there are.
         clock: Seed, epoch, and how many batches are done.
         rank: This process.
     """
 
     def __init__(
-        self, make: Callable[[int], Batches], total: int, clock: Clock, rank: DataParallelRank
+        self,
+        make: Callable[[int, Clock], Batches],
+        total: int,
+        clock: Clock,
+        rank: DataParallelRank,
     ) -> None:
         self.make = make
         self.total = total
@@ -40,14 +44,14 @@ class ShardLoader:
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of the clock's epoch that are left."""
-        _, epoch = self.clock.order_seed
-        loader = self.make((epoch * self.rank.world + self.rank.index) % self.total)
-        if self.rank.world == 1:
-            yield from loader
-            return
-        left = _fewest_batches(loader, self.rank.world) - self.clock.skip
-        self.clock.skip = self.clock.skip if left > 0 else 0
-        yield from islice(loader, max(left, 0))
+        seed, epoch = self.clock.order_seed
+        number = (epoch * self.rank.world + self.rank.index) % self.total
+        # Items of two shards have the same numbers, by which workers seed them.
+        loader = self.make(number, replace(self.clock, seed=seed * self.total + number))
+        skip, self.clock.skip = self.clock.skip, 0
+        alone = self.rank.world == 1
+        most = None if alone else max(_fewest_batches(loader, self.rank.world) - skip, 0)
+        yield from islice(loader, most)
 
 
 def _fewest_batches(loader: Batches, world: int) -> int:
@@ -87,7 +91,7 @@ def make_shard_loader(
             hint="write trainer.limit_train_batches, or make total_shards larger or smaller",
         )
 
-    def make(number: int) -> Batches:
+    def make(number: int, clock: Clock) -> Batches:
         members = tuple(member.shard(number) for member in parts.members)
         log.info("shard %d of %d", number + 1, total)
         dataset = index_parts(replace(parts, members=members))
