@@ -2,10 +2,10 @@
 
 import doctest
 import re
-import runpy
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +15,7 @@ import torch
 from espnet3_runtime.public_names import PUBLIC
 from tests.docs.tutorial_kit import Reader, blocks
 from tests.runtime.slurm_kit import queue
+from tests.runtime.training_kit import recipe_in
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROGRAMS = {
@@ -96,9 +97,10 @@ def test_the_alignment_of_digits_as_the_page_on_the_report_asks_for_it(tmp_path:
     check = [*PROGRAMS["espnet3-compile"], str(recipe), "-o", str(tmp_path / "build"), *sets]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    decode = runpy.run_path(str(recipe.parent / "src/decode.py"))["GreedyCTC"]
-    runner = object.__new__(decode)
-    runner.tokens, runner.alignment, runner.sample_rate = ["<blank>", "a", "b"], True, 100
+    names = ("src/decode.py", "src/alignment.py")
+    with recipe_in(tmp_path, **{name: (recipe.parent / name).read_text() for name in names}):
+        runner = object.__new__(import_module("src.alignment").AlignedCTC)
+    runner.tokens, runner.sample_rate = ["<blank>", "a", "b"], 100
     runner.tokenizer = SimpleNamespace(decode_pieces="".join)
     path = torch.nn.functional.one_hot(torch.tensor([[0, 1, 1, 0, 1, 2, 0, 0]])).float()
     model = SimpleNamespace(encode=lambda *_: (path, torch.tensor([7])))
