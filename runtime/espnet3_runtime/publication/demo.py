@@ -59,7 +59,8 @@ def make_demo(directory: Path) -> Any:
                 button = gradio.Button("Run", variant="primary")
             with gradio.Column():
                 outputs = [make(one, "numpy", 3) for one in settings["outputs"]]
-        button.click(_make_handler(gradio, model, settings), inputs, outputs, api_name="run")
+        handler = _make_handler(gradio, model, settings, outputs)
+        button.click(handler, inputs, outputs, api_name="run")
         _add_examples(gradio, directory, settings, inputs)
     page.max_file_size = int(settings["limits"]["max_file_mb"] * _MEGABYTE)
     return page
@@ -93,8 +94,16 @@ def _own_types(model: InferenceModel) -> Types:
 
 
 def _make_handler(
-    gradio: Any, model: InferenceModel, settings: Mapping[str, Any]
+    gradio: Any, model: InferenceModel, settings: Mapping[str, Any], outputs: Sequence[Any]
 ) -> Callable[..., Any]:
+    """Return what the button calls.
+
+    Args:
+        gradio: The module.
+        model: What is run.
+        settings: Those of the page.
+        outputs: The components that show what it gives.
+    """
     types = _own_types(model)
 
     def run(*values: Any) -> Any:
@@ -105,8 +114,8 @@ def _make_handler(
             result = model(sample, **settings["model"]["call_args"])
             with model.code.active():
                 shown = [
-                    _display_value(field, result.get(field["key"]), types)
-                    for field in settings["outputs"]
+                    _display_value(field, result.get(field["key"]), types, component)
+                    for field, component in zip(settings["outputs"], outputs, strict=True)
                 ]
         except UserError as error:
             quiet = _accepted_options(gradio.Error.__init__, print_exception=False)
@@ -200,13 +209,19 @@ def _make_component(
     return gradio.Textbox(label=label, lines=lines)
 
 
-def _display_value(field: Mapping[str, Any], value: Any, types: Types) -> Any:
+def _display_value(field: Mapping[str, Any], value: Any, types: Types, component: Any) -> Any:
+    """Return what a component shows of an output.
+
+    Args:
+        field: The output.
+        value: What the model gave; None shows nothing.
+        types: Those of own kinds.
+        component: The component.
+    """
     if value is None:
         return None
     if field["type"] == "own":
-        # Gradio copies the file into its cache, which it clears.
-        folder = Path(tempfile.mkdtemp(dir=tempfile.gettempdir()))
-        return types[field["key"]].to_widget(value, folder)
+        return _display_own(types[field["key"]], value, component)
     if field["type"] == "audio":
         wave = value.detach().cpu().numpy() if hasattr(value, "detach") else value
         return field["sample_rate"], wave.T
@@ -233,6 +248,17 @@ def _add_examples(
     audio = [str(file) for file in files if file.suffix.lower() in _AUDIO]
     if audio and [field["type"] for field in settings["inputs"]] == ["audio"]:
         gradio.Examples(audio, inputs=inputs[0])
+
+
+def _display_own(own: ValueType, value: Any, component: Any) -> Any:
+    """Return what a component shows of an own kind; Gradio deletes its files with its own ones."""
+    cache = Path(component.GRADIO_CACHE)
+    cache.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=cache))
+    try:
+        return own.to_widget(value, folder)
+    finally:
+        component.temp_files.update(str(one) for one in folder.rglob("*") if one.is_file())
 
 
 def _import_gradio() -> Any:

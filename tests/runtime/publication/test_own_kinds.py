@@ -1,18 +1,22 @@
 """A kind of value of a recipe's own: checked, decoded, packed, loaded and shown on a page."""
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from espnet3_compiler.cli import main as cli
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.demo import make_demo
 from espnet3_runtime.publication.model import InferenceModel
 from espnet3_runtime.value_type import ValueType
+from tests.runtime.demo_kit import serving
 
 KINDS = '''
 """Tunes: lists of notes."""
@@ -167,6 +171,29 @@ def test_its_page_has_the_widgets_of_the_types(run, tmp_path: Path):
     (handler,) = (one.fn for one in page.fns.values() if one.api_name == "run")
     file, key = handler(str(tmp_path / "b.tune"))
     assert (Path(file).read_text(), key) == ("12", "D")
+
+
+def test_what_its_page_wrote_for_a_visitor_is_deleted(run, tmp_path: Path):
+    client = pytest.importorskip("gradio_client")
+    demo = Path(shutil.copytree(run[0] / "exp/recipe/pack_demo/demo", tmp_path / "demo"))
+    settings = yaml.safe_load((demo / "demo.yaml").read_text())
+    settings["limits"]["delete_after_seconds"] = 2
+    (demo / "demo.yaml").write_text(yaml.safe_dump(settings))
+    (tmp_path / "b.tune").write_text("0")
+    with serving(demo, tmp_path) as address:
+        page = client.Client(address, verbose=False, download_files=str(tmp_path / "got"))
+        file, key = page.predict(client.handle_file(tmp_path / "b.tune"), api_name="/run")
+        assert (Path(file).read_text(), key) == ("12", "D")
+        assert _tunes(tmp_path)
+        end = time.monotonic() + 20
+        while _tunes(tmp_path) and time.monotonic() < end:
+            time.sleep(0.2)
+        assert not _tunes(tmp_path)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def _tunes(folder: Path) -> list[Path]:
+    return [path for name in ("gradio", "tmp") for path in (folder / name).rglob("*.tune")]
 
 
 @pytest.mark.parametrize(("old", "new", "said"), MISTAKES)

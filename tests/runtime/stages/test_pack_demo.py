@@ -1,10 +1,6 @@
 """pack_demo: a real page, used in a real browser."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +16,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.pack_demo import pack_demo
 from espnet3_runtime.stages.pack_model import pack_model
 from tests.runtime import browser
+from tests.runtime.demo_kit import serving
 from tests.runtime.inference_kit import in_recipe, make_context
 
 CONTRACT = {
@@ -168,51 +165,13 @@ def test_a_demo_without_a_bundle(recipe):
         pack_demo(make_context(recipe, "pack_demo", configs={"demo": TRUSTED}))
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @pytest.fixture
 def served(recipe, tmp_path, request):
     """The packed demo, started elsewhere by ``python app.py``; its address.  Its param: of ui."""
-    pytest.importorskip("gradio")
     ui = {"title": "Say some words", **getattr(request, "param", {})}
     demo = pack(recipe, TRUSTED | {"ui": ui})
-    place = demo.rename(tmp_path / "demo")
-    port = free_port()
-    environment = os.environ | {
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_TEMP_DIR": str(tmp_path / "gradio"),
-        "NO_PROXY": "127.0.0.1",
-    }
-    log = (tmp_path / "log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=place, env=environment, stdout=log, stderr=log
-    )
-    address = f"http://127.0.0.1:{port}/"
-    try:
-        wait_for(address, process, tmp_path / "log")
+    with serving(demo.rename(tmp_path / "demo"), tmp_path) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
-
-
-def wait_for(address, process, log):
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
-        assert process.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-        except OSError:
-            time.sleep(0.3)
-        else:
-            return
-    raise AssertionError(log.read_text())
 
 
 @pytest.mark.parametrize(
