@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,9 @@ class TestResults:
     formats: Mapping[str, OutputFormat]
     by_value: Sequence[str] = ()
 
-    def load(self) -> SplitDataset | None:
-        """Construct the data set without transform and preprocessor; None without its entry."""
+    @cached_property
+    def loaded(self) -> SplitDataset | None:
+        """The data set without transform and preprocessor; None without its entry."""
         if self.entry is None:
             return None
         return load_split(
@@ -136,7 +138,7 @@ def _missing_column(message: str, scp: Path, where: str) -> UserError:
 
 def data_set_column(results: TestResults, column: str) -> dict[str, str] | None:
     """Return a column by the data set's own ``column(name)``, which reads no audio."""
-    dataset = results.load()
+    dataset = results.loaded
     if dataset is None or not all(hasattr(member, "column") for member in dataset.members):
         return None
     try:
@@ -151,7 +153,7 @@ def data_set_column(results: TestResults, column: str) -> dict[str, str] | None:
 
 
 def _as_files(results: TestResults, column: str, where: str) -> dict[str, str]:
-    dataset = results.load()
+    dataset = results.loaded
     if dataset is None:
         raise UserError(
             f'the column "{column}" cannot be read: measure has no inference config',

@@ -44,7 +44,7 @@ def write_columns(results: TestResults, log: Logger) -> None:
 
 def _listed_names(results: TestResults) -> Sequence[str]:
     """Return the names that every part of the data set lists as its ``columns``."""
-    dataset = results.load()
+    dataset = results.loaded
     members = dataset.members if dataset is not None else ()
     listed = [[str(name) for name in getattr(member, "columns", ())] for member in members]
     return [name for name in listed[0] if all(name in one for one in listed)] if listed else ()

@@ -38,15 +38,15 @@ def write_examples(
     if not aligned:
         return
     examples = _choose_examples(results.scratch / aligned[0] / UTTERANCES)
+    records = _read_records(results.directory, [item["utt_id"] for item in examples])
     try:
-        waves = _read_audio(results, [item["utt_id"] for item in examples], contract)
+        waves = _read_audio(results, records, contract)
     except Exception as error:  # noqa: BLE001 - a report needs no audio
         log.info("the examples of %s have no audio: %s", results.name, error)
         waves = {}
     audio = _write_audio(results.scratch / "audio", waves)
-    records = _read_records(results.directory, {item["utt_id"] for item in examples})
     for item in examples:
-        files = records.get(item["utt_id"], {}).get("files", {})
+        files = records[item["utt_id"]].get("files", {})
         pictures = read_pictures(results.directory, files)
         item.update(metric=aligned[0], audio=audio.get(item["utt_id"]), pictures=pictures)
     write_json(results.scratch / "examples.json", examples)
@@ -75,26 +75,28 @@ def _by_length(record: dict[str, Any]) -> tuple[int, str]:
 
 
 def _read_audio(
-    results: TestResults, utt_ids: list[str], contract: Contract | None
+    results: TestResults, records: Mapping[str, Mapping[str, Any]], contract: Contract | None
 ) -> dict[str, tuple[Wave, int]]:
-    dataset = results.load()
+    dataset = results.loaded
     if dataset is None:
         return {}
-    records = _read_records(results.directory, set(utt_ids))
     waves = {}
-    for utt_id in dict.fromkeys(utt_ids):
-        audio = declared_audio(contract, dataset.raw_sample(records[utt_id]["index"])[1])
+    for utt_id, record in records.items():
+        audio = declared_audio(contract, dataset.raw_sample(record["index"])[1])
         if audio is not None:
             wave = as_wave(audio[0])
             waves[utt_id] = (wave[0] if wave.ndim > 1 else wave), audio[1]
     return waves
 
 
-def _read_records(directory: Path, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Return what ``infer`` wrote about some items, by utterance id."""
+def _read_records(directory: Path, utt_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return what ``infer`` wrote about some items, by utterance id and in their order."""
+    records = dict[str, dict[str, Any]].fromkeys(utt_ids, {})
     with (directory / "results.jsonl").open(encoding="utf-8") as lines:
-        found = (record for record in map(json.loads, lines) if record["utt_id"] in wanted)
-        return {record["utt_id"]: record for record in found}
+        for record in map(json.loads, lines):
+            if record["utt_id"] in records:
+                records[record["utt_id"]] = record
+    return records
 
 
 def _write_audio(directory: Path, waves: Mapping[str, tuple[Wave, int]]) -> dict[str, str]:
