@@ -70,12 +70,13 @@ def installed_distributions() -> dict[str, Installed]:
 
 def _read_distribution(found: "metadata.Distribution") -> Installed | None:
     """Return a distribution with its name; an incomplete ``.dist-info`` has none."""
-    try:
-        about: Any = found.metadata
-    except FileNotFoundError:  # of the package importlib_metadata, which takes Python's place
-        return None
-    name = about and about.get("Name")
-    return Installed(name, about.get("Version"), found) if name else None
+    from email import message_from_string
+
+    files = (found.read_text(name) for name in ("METADATA", "PKG-INFO", ""))  # "": an .egg-info
+    head, _, _ = (next(filter(None, files), None) or "").partition("\n\n")
+    about = message_from_string(head)  # a description may be long
+    name: str | None = about.get("Name")
+    return Installed(name, about["Version"], found) if name else None
 
 
 def describe_device() -> str:

@@ -3,7 +3,7 @@
 import importlib
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.incremental.held_code import OURS, is_importable
 
 _turn = threading.RLock()
 
@@ -60,7 +61,7 @@ class BundledCode:
             UserError: A top-level name is of the standard library or of an installed package.
         """
         for name in sorted(self._names()):
-            if owner := _installed_names().get(name):
+            if owner := _owner_of(name):
                 raise UserError(
                     f'the code of the bundle calls a module "{name}", which is a name of {owner}',
                     hint="rename it in the recipe, and pack the model again",
@@ -76,20 +77,27 @@ class BundledCode:
         return frozenset(top.partition(".")[0] for top in tops)
 
 
-@cache
-def _installed_names() -> dict[str, str]:
-    """Return whose each top-level name is: the standard library's or an installed package's.
+def _owner_of(name: str) -> str | None:
+    """Return whose a top-level name is: the standard library's or an installed package's.
 
     Every recipe has a package ``src``, and some installed packages bring one by mistake: nothing
     here imports it, so that it is the bundle's.
     """
+    if name in sys.stdlib_module_names:
+        return "Python's standard library"
+    if name in OURS:
+        return "this program"
+    if name == "src" or (name not in sys.modules and not is_importable(name)):
+        return None  # without a look at the lists of all installed files
+    packages = _packages_by_name().get(name)
+    return f'the package "{packages[0]}"' if packages else None
+
+
+@cache
+def _packages_by_name() -> Mapping[str, list[str]]:
     from importlib.metadata import packages_distributions
 
-    packages = {name: f'the package "{who[0]}"' for name, who in packages_distributions().items()}
-    packages.pop("src", None)
-    ours = ("espnet3_runtime", "espnet3_schemas", "espnet3_compiler")
-    library = dict.fromkeys(sys.stdlib_module_names, "Python's standard library")
-    return {**packages, **dict.fromkeys(ours, "this program"), **library}
+    return packages_distributions()
 
 
 def _pop_modules(names: frozenset[str]) -> dict[str, ModuleType]:

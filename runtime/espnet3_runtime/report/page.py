@@ -4,11 +4,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from itertools import chain
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from espnet3_runtime.metrics.table import format_value
@@ -28,20 +29,12 @@ def render_page(experiment: ReportData) -> str:
 
     Audio beyond what fits lies in files beside it; scripts other than its own do not run.
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["duration"] = format_duration
-    environment.filters["size"] = format_size
-    environment.filters["script_json"] = script_json
-    folder = files("espnet3_runtime.report")
-    scripts = [(folder / name).read_text(encoding="utf-8") for name in _SCRIPTS]
-    template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
+    scripts = [_read_part(name) for name in _SCRIPTS]
     drawn, width = draw_graph(experiment.stages)
     receipts = [view.receipt for view in experiment.stages if view.receipt is not None]
     scores = {item.stage: list(_score_rows(item)) for item in experiment.scores}
-    return template.render(
-        style=Markup((folder / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
+    return _page_template().render(
+        style=Markup(_read_part("report.css")),  # noqa: S704 - ours
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours
         script_hashes=[_source_hash(script) for script in scripts],
         build=experiment.build,
@@ -70,6 +63,22 @@ def render_page(experiment: ReportData) -> str:
         provenance=_latest_provenance(experiment.stages),
         checkpoints=[item.content.get("checkpoint") for item in experiment.scores],
     )
+
+
+@cache
+def _page_template() -> Template:
+    """Return the compiled template: the report is written many times while a stage runs."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["duration"] = format_duration
+    environment.filters["size"] = format_size
+    environment.filters["script_json"] = script_json
+    return environment.from_string(_read_part("report.html.j2"))
+
+
+def _read_part(name: str) -> str:
+    return (files("espnet3_runtime.report") / name).read_text(encoding="utf-8")
 
 
 def _metric_cards(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[dict[str, str]]:

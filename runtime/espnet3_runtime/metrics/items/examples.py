@@ -91,7 +91,7 @@ def _read_audio(
 
 def _read_records(directory: Path, utt_ids: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return what ``infer`` wrote about some items, by utterance id and in their order."""
-    records = dict[str, dict[str, Any]].fromkeys(utt_ids, {})
+    records: dict[str, dict[str, Any]] = {utt_id: {} for utt_id in utt_ids}
     with (directory / "results.jsonl").open(encoding="utf-8") as lines:
         for record in map(json.loads, lines):
             if record["utt_id"] in records:
