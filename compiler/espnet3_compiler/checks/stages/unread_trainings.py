@@ -2,8 +2,8 @@
 
 Passes: three trainings of one model, each but the first with ``init_from`` of the one before, and
 an infer stage that reads a checkpoint of the last; a training after which nothing infers.
-Fails: the same where the infer stage still reads a checkpoint of the second; a training of a model
-that nothing reads, and an infer stage whose config makes a model of that class without weights.
+Fails: the same where the infer stage still reads a checkpoint of the second; one training that
+nothing reads, and an infer stage whose config makes a model of that class without weights.
 
 Of two trainings one that starts from nothing may be there for its curves, and one on a part of the
 data to see whether all works. One that starts a new model from the weights of an old one, which
@@ -50,8 +50,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     read = {edge.producer for edge in edges}
     unread = [one for name, one in trainings.items() if name not in read]
     users = {stage_name(one) for one in recipe.stages if stage_kind(one) in _USERS}
-    if len(unread) == len(trainings):
-        yield from _check_untrained(unread, recipe, resolved)
+    if unread and len(trainings) == 1:
+        yield from _check_untrained(unread[0], recipe, resolved)
     used = any(edge.producer in trainings and edge.consumer in users for edge in edges)
     if len(unread) != 1 or not used or _may_be_read(unread[0], recipe, resolved):
         return
@@ -64,20 +64,20 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_untrained(
-    trainings: list[StageDecl], recipe: Recipe, resolved: Resolved
+    training: StageDecl, recipe: Recipe, resolved: Resolved
 ) -> Iterator[Diagnostic]:
-    """Report inference with new weights, after a training of the same class that nothing reads."""
+    """Report inference with new weights, after the only training: of that class, and not read."""
+    model = model_of(training, resolved)
+    trained = text_of(model.get(TARGET)) if model else None
+    if trained is None or _may_be_read(training, recipe, resolved):
+        return
     for stage in stages_of_kind("infer", recipe):
         config = certain_config(stage, "inference", resolved)
         own = config.get("model") if config and is_null(config.get("checkpoint")) else None
         path = own.get(TARGET) if isinstance(own, Mapping) else None
-        if not isinstance(path, Scalar):
-            continue
-        for training in recipe.stages[: recipe.stages.index(stage)]:
-            model = model_of(training, resolved) if training in trainings else None
-            same = model and text_of(model.get(TARGET)) == path.value
-            if same and not _may_be_read(training, recipe, resolved):
-                yield _untrained(stage, training, path)
+        after = recipe.stages.index(stage) > recipe.stages.index(training)
+        if after and isinstance(path, Scalar) and path.value == trained:
+            yield _untrained(stage, training, path)
 
 
 def _untrained(stage: StageDecl, training: StageDecl, path: Scalar) -> Diagnostic:
