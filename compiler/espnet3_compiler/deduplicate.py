@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.merge_findings import correction_of, merge_findings
+from espnet3_compiler.merge_findings import correction_of, merge_findings, merge_left
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
 
 _CAUSE_FAMILIES = ("R1", "R3", "R6")
@@ -41,6 +41,7 @@ _WRONG_READS = (
 
 _QUOTED_NAME = r'"(\w+)"'
 _QUOTED = r'"([^"]+)"'
+_WHOLE_MODEL = r'its features are the whole model "(\w+)"'
 _OF_MODEL = r"\$\{models\.(\w+)\."
 _CONFIG_NAME = r"\bconfigs\.(\w+)"
 
@@ -77,6 +78,7 @@ def without_consequences(
     * Test sets of the same data, as one has the name of another; stages that do the same, as an
       unknown key of one may be what sets it apart.
     * A call of the base's method in a method that is reported to take too few arguments itself.
+    * A model that gives no features, as it is one by mistake where its front end was meant.
     * A name that a class uses and nothing defines, as an argument of that name is reported unknown.
 
     Args:
@@ -156,6 +158,7 @@ def without_consequences(
             or (code == "R431" and _needs_one_of(f, unknown_fields))
             or (code == "R429" and any(f" gives it {name}" in f.message for name in unknown_fields))
             or (code == "R513" and any(_is_own_output(other, f) for other in found))
+            or (code == "R428" and any(_makes_features_of(other, f, recipe) for other in found))
             or (code == "R207" and any(_reads_kind(f, other, resolved) for other in found))
             or (code == "R602" and any(_follows_item(span, other) for other in phases))
             or (code == "R818" and misread)
@@ -172,7 +175,7 @@ def without_consequences(
             span.lies_in(other) or _follows_key(span, other) for other in mistyped
         )
 
-    return tuple(f for f in found if not is_inside_misfit(f) and not is_consequence(f))
+    return merge_left(f for f in found if not is_inside_misfit(f) and not is_consequence(f))
 
 
 def _unknown_arguments(finding: Diagnostic) -> Iterator[tuple[str, str]]:
@@ -213,6 +216,15 @@ def _is_own_output(other: Diagnostic, finding: Diagnostic) -> bool:
     names = re.findall(_QUOTED, finding.message)
     own = other.code == "R403" and other.message.endswith("its own output")
     return own and any(other.primary.span.text.endswith(f".{name}}}") for name in names)
+
+
+def _makes_features_of(other: Diagnostic, finding: Diagnostic, recipe: Recipe) -> bool:
+    """Return whether a finding calls the whole model features, of whose result another one is."""
+    whole = re.search(_WHOLE_MODEL, other.message) if other.code == "R403" else None
+    nodes = [one.node.span for one in recipe.models if whole and one.name.value == whole[1]]
+    used = [label.span for label in finding.related]
+    features = "must return features" in finding.message
+    return features and any(span.lies_in(node) for span in used for node in nodes)
 
 
 def _reads_kind(finding: Diagnostic, other: Diagnostic, resolved: Resolved) -> bool:

@@ -1,7 +1,7 @@
 """Join findings that tell one mistake at several places into one."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -10,6 +10,7 @@ from espnet3_compiler.syntax.span_key import span_key
 _UNKNOWN_NAME_CODES = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
 """Codes of names that are not declared, and the key under which they should be."""
 
+_LEFT_OUT = ", and output_keys leaves it out"
 _MISSING_IN_LIST = r"the list of (models|configs) has no "
 
 
@@ -18,17 +19,65 @@ def merge_findings(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return _with_given_paths(_merge_exchanged(merge_unknown_names(_merge_exclusions(findings))))
 
 
+def merge_left(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return findings that no other explains, each mistake once, with every place that shows it."""
+    return _merge_left_out(_merge_unmade_choices(findings))
+
+
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Report a name that nothing has once, with every location that says it."""
-    same: dict[tuple[str, str], list[Diagnostic]] = {}
+
+    def key(finding: Diagnostic) -> object:
+        kind = _name_kind(finding)
+        return None if kind is None else (kind, finding.primary.span.text)
+
+    return _merge_alike(findings, key, "named here too")
+
+
+def _merge_unmade_choices(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Report a model that several stages need and that none chooses once, at the first of them."""
+    return _merge_alike(findings, lambda one: one.help if one.code == "R407" else None, "likewise")
+
+
+def _merge_alike(
+    findings: Iterable[Diagnostic], key: Callable[[Diagnostic], object], text: str
+) -> tuple[Diagnostic, ...]:
+    """Report findings that are the same mistake once.
+
+    Args:
+        findings: The findings.
+        key: What is the same of those; None for a finding that stands alone.
+        text: What is said at the locations of the others.
+    """
+    same: dict[object, list[Diagnostic]] = {}
     others: list[Diagnostic] = []
     for finding in findings:
-        kind = _name_kind(finding)
-        if kind is None:
+        if (kind := key(finding)) is None:
             others.append(finding)
         else:
-            same.setdefault((kind, finding.primary.span.text), []).append(finding)
-    return (*map(_with_locations, same.values()), *others)
+            same.setdefault(kind, []).append(finding)
+    return (*(_with_locations(alike, text) for alike in same.values()), *others)
+
+
+def _merge_left_out(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Report an output that ``output_keys`` leaves out once, with the metrics that read it."""
+    merged = list(findings)
+    for finding in findings:
+        if finding.code != "R604" or not finding.message.endswith(
+            ", and output_keys leaves it out"
+        ):
+            continue
+        reading = [one for one in merged if one.code == "R410" and _reads_left_out(one, finding)]
+        merged = [one for one in merged if one not in reading]
+        merged[merged.index(finding)] = finding.joined_with_all(reading, "a metric reads it")
+    return tuple(merged)
+
+
+def _reads_left_out(finding: Diagnostic, other: Diagnostic) -> bool:
+    """Return whether a metric reads the output that another finding says is left out."""
+    kept = [label.span for label in other.related]
+    lists = any(label.span.lies_in(span) for label in finding.related for span in kept)
+    return lists and finding.primary.span.text.strip("\"'") == other.primary.span.text.strip("\"'")
 
 
 def _name_kind(finding: Diagnostic) -> str | None:
@@ -44,7 +93,7 @@ def _name_kind(finding: Diagnostic) -> str | None:
     return _UNKNOWN_NAME_CODES.get(finding.code)
 
 
-def _with_locations(same: list[Diagnostic]) -> Diagnostic:
+def _with_locations(same: list[Diagnostic], text: str) -> Diagnostic:
     """Return the first of several findings, with the locations of the others, each once."""
     first, *others = same
     seen = {span_key(label.span) for label in (first.primary, *first.related)}
@@ -53,7 +102,7 @@ def _with_locations(same: list[Diagnostic]) -> Diagnostic:
         if (key := span_key(other.primary.span)) not in seen:  # a base of configs is read again
             seen.add(key)
             fresh.append(other)
-    return first.joined_with_all(fresh, "named here too")
+    return first.joined_with_all(fresh, text)
 
 
 def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:

@@ -114,7 +114,7 @@ stages: [train]
 @pytest.mark.parametrize(
     ("old", "new", "places"),
     [
-        ("", "", ["batch[1]", "speech, label"]),
+        ("", "", ["speech, label"]),
         (", valid: [{data_src_args: {split: v}}]", "", ["speech, label"]),
         ("speech, label = items", "speech = items['speech']", ["batch[1]"]),
         ("    def step", "    def on_after_batch_transfer(self, b, i): return 1\n    def step", []),

@@ -25,12 +25,17 @@ def found(check, text):
     return [(f.primary.span.text, *f.help) for f in outcome.diagnostics if f.code == "R518"]
 
 
-@pytest.mark.parametrize("head", [MODULE, PLAIN])
+SET = f"import torch.utils.data\nclass Net(torch.utils.data.Dataset):\n{INIT}"
+OPTIMIZER = f"import torch.optim\nclass Net(torch.optim.Optimizer):\n{INIT}"
+
+
+@pytest.mark.parametrize("head", [MODULE, PLAIN, SET])
 @pytest.mark.parametrize(
     ("text", "word", "advice"),
     [
         ("self.hidden_sise", "self.hidden_sise", 'did you mean "hidden_size"?'),
         ("self.blank + self.blank", "self.blank", "set self.blank in __init__"),
+        ("{'blank': self.blank(speech)}", "self.blank", "set self.blank in __init__"),
         ("speech(self._seen[0])", "self._seen", "set self._seen in __init__"),
     ],
 )
@@ -53,6 +58,7 @@ def test_what_only_a_lightning_module_has(check):
         MODULE + reads("speech or self.blank"),
         MODULE + reads("hasattr(self, 'blank') and self.blank"),
         MODULE + reads("getattr(self, 'blank', 0) or self.blank"),
+        MODULE + reads("[speech(self, one) for one in ['blank']] and self.blank"),
         MODULE
         + "    def forward(self):\n        try:\n            return self.blank\n"
         + "        except AttributeError:\n            return 0\n",
@@ -70,6 +76,8 @@ def test_what_only_a_lightning_module_has(check):
         + "class Net(Base):\n    def __init__(self, size):\n        super().__init__()\n"
         + "        self.blank = 0\n",
         "class Base:\n    blank = 0\nclass Net(Base):\n" + reads("self.blank"),
+        "class Net(nn.Linear):\n" + reads("self.in_features + self.weight"),
+        OPTIMIZER + reads("self.blank"),
         "class Net(dict):\n" + reads("self.blank"),
         "from dataclasses import dataclass\n@dataclass\nclass Net:\n    blank: int\n"
         + reads("self.blank"),

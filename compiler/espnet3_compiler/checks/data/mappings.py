@@ -78,9 +78,12 @@ class _MappingUser(NamedTuple):
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R525, once for each function."""
-    users = [*_sample_users(recipe, resolved), *_batch_users(recipe, resolved)]
-    yield from first_per_location(found for user in users for found in _check_user(user))
+    """Yield R525, once for each class or function."""
+    found: dict[object, list[Diagnostic]] = {}
+    for user in (*_sample_users(recipe, resolved), *_batch_users(recipe, resolved)):
+        found.setdefault(user.used.value, []).extend(_check_user(user))
+    for first, *others in map(first_per_location, filter(None, found.values())):
+        yield first.joined_with_all(others, "likewise")
 
 
 def _sample_users(recipe: Recipe, resolved: Resolved) -> Iterator[_MappingUser]:

@@ -3,8 +3,8 @@
 Passes: ``def __call__(self, ref, hyp): return {…}``.
 Fails: a metric that ends with ``result = {…}``, or gives a list beside its numbers; ``def
 forward(self, x): self.net(x)``; a ``training_step`` that only logs its loss; items of a ``Dataset``
-that are tuples; ``features`` whose ``forward`` gives no lengths; a call that returns
-``{"onnx": …}``, which its stage does not declare.
+that are tuples, a transform that gives None for some; ``features`` whose ``forward`` gives no
+lengths; a call that returns ``{"onnx": …}``, which its stage does not declare.
 
 A function that only raises, or has no body, may be meant to be replaced: it is not judged.
 """
@@ -20,6 +20,7 @@ from espnet3_compiler.checks.data.bodies import (
     method_body,
 )
 from espnet3_compiler.checks.data.certain_code import assigned_values
+from espnet3_compiler.checks.data.lost_items import lost_item
 from espnet3_compiler.checks.data.single_tensors import is_single
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.checks.targets.nodes import (
@@ -187,6 +188,9 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
             related,
             ("end it with return and the result",),
         )
+    lost = lost_item(body.node) if wanted == _MAPPING else None
+    if lost:
+        yield _lost_item(body, lost, name, related)
     given = [item for item in own_returns(body.node) if item.value is not None]
     for key in _lists_among(body, given) if wanted == _NUMBERS else ():
         yield Diagnostic(
@@ -206,6 +210,29 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
             related,
             (f"return {wanted}",),
         )
+
+
+def _lost_item(
+    body: FunctionBody, lost: ast.stmt, name: str, related: tuple[Label, ...]
+) -> Diagnostic:
+    """Return R428 at the statement that gives None for some items.
+
+    Args:
+        body: The function.
+        lost: The statement.
+        name: The dotted path of the function.
+        related: What uses the function.
+    """
+    word = "return" if isinstance(lost, ast.Return) else "if"
+    of_data = body.node.name == "__getitem__"
+    where = "in its __init__, so that __len__ counts the others" if of_data else "in the Dataset"
+    return Diagnostic(
+        "R428",
+        f"{name} returns None for some items, and must return {_MAPPING}",
+        Label(body.span_of(lost, word), "no item" if word == "return" else "no item otherwise"),
+        related,
+        (f"leave items out {where}, not here",),
+    )
 
 
 def _lists_among(body: FunctionBody, given: list[ast.Return]) -> Iterator[ast.expr]:

@@ -5,7 +5,7 @@ Passes: ``model.encode(speech)`` where the class has ``def encode``; ``model.voc
 Fails: ``model.sentence`` where the class now calls it ``self.sos_eos``; a stage ``cluster`` without
 ``features`` whose model has no ``extract_features``.
 
-Only classes are judged whose bases are the recipe's own or ``torch.nn.Module``.
+Only classes are judged whose bases can be read; a library's may not hand itself to a function.
 """
 
 import ast
@@ -97,7 +97,7 @@ def known_attributes(library: Library, found: ClassFound) -> frozenset[str] | No
             return None
         if is_torch_module(item):
             return frozenset(names)
-        own = _own_attributes(library, item) if item.location.local else None
+        own = _own_attributes(library, item)
         if own is None:
             return None
         names |= own
@@ -108,15 +108,28 @@ def _own_attributes(library: Library, item: ClassFound) -> set[str] | None:
     """Return what the methods of a class set on ``self``; None where that cannot be listed."""
     file, summary = library.file(item.location), item.summary
     dynamic = summary.open or summary.decorators or summary.metaclass
-    if file is None or dynamic or any(name in summary.members for name in _DYNAMIC):
+    compiled = item.location.kind == "stub"
+    if file is None or dynamic or compiled or any(name in summary.members for name in _DYNAMIC):
         return None
     found: set[str] = set()
     for node, _ in method_nodes(file, summary):
         names = _set_in(node)
-        if names is None:
+        if names is None or (not item.location.local and is_handed_over(node, "self")):
             return None
         found |= names
     return found
+
+
+def is_handed_over(node: ast.AST, own: str) -> bool:
+    """Return whether a call below a node is given an object itself: it may ask or set anything.
+
+    Args:
+        node: A method, for example.
+        own: The name of the object.
+    """
+    calls = (item for item in all_nodes(node) if isinstance(item, ast.Call))
+    given = (one for call in calls for one in (*call.args, *(word.value for word in call.keywords)))
+    return any(isinstance(one, ast.Name) and one.id == own for one in given)
 
 
 @lru_cache(maxsize=1 << 12)  # two checks ask, for each class that derives from its own

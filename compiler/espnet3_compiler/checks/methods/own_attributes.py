@@ -12,7 +12,11 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
 from espnet3_compiler.checks.data.certain_code import certain_nodes
-from espnet3_compiler.checks.methods.attributes import is_set_elsewhere, known_attributes
+from espnet3_compiler.checks.methods.attributes import (
+    is_handed_over,
+    is_set_elsewhere,
+    known_attributes,
+)
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -85,7 +89,8 @@ def _reads(node: FunctionNode) -> Iterator[ast.Attribute]:
     nodes = all_nodes(node)
     if not own or any(_rebinds(item, own) or _expects_absence(item) for item in nodes):
         return
-    asked = {item.value for item in nodes if isinstance(item, ast.Constant)}
+    handed = is_handed_over(node, own)
+    asked = {item.value for item in nodes if handed and isinstance(item, ast.Constant)}
     for item in certain_nodes(node.body):
         match item:
             case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()) if name == own:

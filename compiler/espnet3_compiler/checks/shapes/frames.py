@@ -1,7 +1,7 @@
 """A function that is followed, and what is known of the names in it."""
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.checks.shapes.names import module_constant
+from espnet3_compiler.checks.shapes.plain_values import PlainValue
 from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
@@ -36,7 +37,8 @@ class Run:
     Attributes:
         library: Reads the code of the recipe.
         follow: Follows the statements of a function; returns whether they certainly do not end.
-        mismatches: What was found.
+        mismatches: Sizes that do not fit.
+        plain: Values of Python where tensors should be.
         memo: Results, by function and arguments.
         entered: The methods that are certainly called, each with its object.
         active: The functions that called one another to get here.
@@ -49,6 +51,7 @@ class Run:
         self.library = library
         self.follow = follow
         self.mismatches: list[Mismatch] = []
+        self.plain: list[PlainValue] = []
         self.memo: dict[Any, Any] = {}
         self.entered: set[tuple[Part, str]] = set()
         self.active: list[ast.AST] = []
@@ -115,6 +118,11 @@ class FollowedFunction:
         """Note a mismatch that certainly happens."""
         if self.certain:
             self.run.mismatches.append(found)
+
+    def report_plain(self, found: Iterable[PlainValue]) -> None:
+        """Note values that certainly reach what takes tensors."""
+        if self.certain:
+            self.run.plain += found
 
     def look_up(self, name: str) -> Value:
         """Return what a dotted name is."""

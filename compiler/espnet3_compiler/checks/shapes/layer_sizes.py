@@ -19,7 +19,7 @@ from espnet3_schemas import TARGET
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R524, and R428 for a model that is trained."""
+    """Yield R524, R504 for a list in the place of a tensor, R428 for a model that is trained."""
     found = distinct_targets(find_targets(recipe, resolved))
     targets = [one for one in found if one.judged and _is_own(recipe, one)]
     if targets:
@@ -32,12 +32,14 @@ def _findings(
     from espnet3_compiler.checks.shapes.interpreter import start_run
     from espnet3_compiler.checks.shapes.losses import loss_findings
     from espnet3_compiler.checks.shapes.mismatches import layer_findings
+    from espnet3_compiler.checks.shapes.plain_values import plain_findings
     from espnet3_compiler.checks.shapes.targets import changes_layers, follow_target
 
     run = start_run(recipe.library)
     for target in targets:
         follow_target(run, target)
-    diagnostics = [*layer_findings(run), *loss_findings(run, recipe, resolved)]
+    diagnostics = [*layer_findings(run), *plain_findings(run.plain)]
+    diagnostics += loss_findings(run, recipe, resolved)
     if diagnostics and not changes_layers(run, recipe_modules(recipe, resolved)):
         yield from first_per_location(diagnostics)
 

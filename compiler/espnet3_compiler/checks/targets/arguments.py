@@ -22,6 +22,7 @@ def check_arguments(call: TargetCall) -> Iterator[Diagnostic]:
     yield from _check_positional(call)
     yield from _check_supplied(call)
     given: set[str] = {item.name for item in taken}
+    displaced = _displaced_names(call, given)
     unknown: list[Entry] = []
     swallowed: list[Entry] = []
     for entry in call.entries:
@@ -30,7 +31,7 @@ def check_arguments(call: TargetCall) -> Iterator[Diagnostic]:
             yield findings.supplied_argument(call, entry)
         elif parameter and entry.name in given:
             index = [item.name for item in taken].index(entry.name)
-            yield findings.duplicate_argument(call, entry, index)
+            yield findings.duplicate_argument(call, entry, index, displaced)
         elif parameter:
             given.add(entry.name)
             yield from _check_type(call, parameter, entry.value, entry.key.span.text)
@@ -41,13 +42,28 @@ def check_arguments(call: TargetCall) -> Iterator[Diagnostic]:
     if call.signature.drops:
         unknown += [entry for entry in swallowed if _misspelt_required(call, entry, given)]
         yield from _check_dropped(call, [item for item in swallowed if item not in unknown], given)
-    yield from _check_names(call, unknown, given)
+    yield from _check_names(call, unknown, given.union(displaced))
 
 
 def _positional_parameters(call: TargetCall) -> tuple[Parameter, ...]:
     """Return the parameters that are given by position, those of the runtime first."""
     count = call.slot.positional or len(call.items)
     return call.signature.positional[:count]
+
+
+def _displaced_names(call: TargetCall, taken: set[str]) -> list[str]:
+    """Return required parameters that get nothing while the runtime passes others by position.
+
+    These others are given by name too: the target may take its arguments in another order.
+
+    Args:
+        call: The call that is checked.
+        taken: The parameters that are given by position.
+    """
+    names = {entry.name for entry in call.entries}
+    known = call.slot.positional and not call.incomplete and has_certain_keys(call.node)
+    missing = _missing_names(call, taken | names) if known and taken & names else []
+    return missing if len(missing) <= call.slot.positional else []
 
 
 def _check_positional(call: TargetCall) -> Iterator[Diagnostic]:

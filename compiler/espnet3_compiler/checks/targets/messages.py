@@ -184,14 +184,19 @@ def wrong_type(call: TargetCall, parameter: Parameter, value: Node, name: str) -
     )
 
 
-def duplicate_argument(call: TargetCall, entry: Entry, index: int) -> Diagnostic:
+def duplicate_argument(
+    call: TargetCall, entry: Entry, index: int, displaced: list[str]
+) -> Diagnostic:
     """R506: an argument is given by position and by name.
 
     Args:
         call: The call that is checked.
         entry: The argument that is given by name.
         index: The position of the same argument in ``_args_``, from 0.
+        displaced: Parameters that get nothing, as the runtime passes its arguments before them.
     """
+    if displaced:
+        return displaced_argument(call, entry, displaced)
     if call.slot.positional:
         return supplied_argument(call, entry)
     return value_finding(
@@ -208,6 +213,30 @@ def supplied_argument(call: TargetCall, entry: Entry) -> Diagnostic:
     """R506: the runtime passes an argument itself."""
     message = f'{call.caller} passes "{entry.name}" to {call.signature.name} itself'
     return value_finding("R506", message, entry.key, "given twice", advice=("remove it",))
+
+
+def displaced_argument(call: TargetCall, entry: Entry, missing: list[str]) -> Diagnostic:
+    """R506: the runtime passes an argument by position, and one that it may mean is not given.
+
+    Args:
+        call: The call that is checked.
+        entry: The argument that is given by name too.
+        missing: What the target needs and is not given.
+    """
+    names = format_names(missing)
+    listed = ", ".join(f'"{name}"' for name in missing)
+    first = f'{call.caller} passes "{entry.name}" to {call.signature.name} itself, by position'
+    return value_finding(
+        "R506",
+        f"{first}, and {listed} {'are' if len(missing) > 1 else 'is'} not given",
+        entry.key,
+        "given twice",
+        advice=(
+            f"put {names} before {entry.name} if that is what {call.caller} passes",
+            f"otherwise give {names} in place of {entry.name}",
+        ),
+        notes=(f"defined at {call.signature.origin}",),
+    )
 
 
 def replaced_positional(call: TargetCall) -> Diagnostic:
