@@ -126,7 +126,7 @@ def test_a_reference_makes_a_key_count(check):
 
 def test_an_own_inference_model_needs_no_checkpoint(check):
     text = HEAD + CONFIGS.replace(
-        "checkpoint: ${stages.train.best_checkpoint}", "model: {_target_: src.model.Net, size: 8}"
+        "checkpoint: ${stages.train.best_checkpoint}", "model: {_target_: torch.nn.Identity}"
     )
     assert check(text + "stages: [train, infer]\n") == []
 
