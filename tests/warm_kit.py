@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+SECONDS = 280  # less than a test may take
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
@@ -53,9 +54,12 @@ def run_warm(
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("OMP_NUM_THREADS", "1")  # PyTorch reads it when it is imported
             one.start()
-        one.join()
+        one.join(SECONDS)
+        if one.exitcode is None:
+            one.kill()
+            raise subprocess.TimeoutExpired(words, SECONDS, out.read_bytes())
         said = "" if joined else error.read_text()
-        return subprocess.CompletedProcess(words, one.exitcode or 0, out.read_text(), said)
+        return subprocess.CompletedProcess(words, one.exitcode, out.read_text(), said)
 
 
 @cache
@@ -75,6 +79,7 @@ def _run(
     error: Path,
 ) -> None:
     """Become a run, in a process that was just forked."""
+    multiprocessing.set_start_method(None, force=True)  # its own processes start as anybody's
     for number, path in ((1, out), (2, error)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.stdout.reconfigure(write_through=True)
