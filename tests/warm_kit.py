@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from functools import cache
+from multiprocessing import forkserver
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -51,15 +52,22 @@ def run_warm(
         error = out if joined else Path(made, "error")
         paths = _import_paths(environment.get("PYTHONPATH", ""))
         one = FORKS.Process(target=_run, args=(words, folder, dict(environment), paths, out, error))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("OMP_NUM_THREADS", "1")  # PyTorch reads it when it is imported
-            one.start()
+        _start_server()
+        one.start()
         one.join(SECONDS)
         if one.exitcode is None:
             one.kill()
             raise subprocess.TimeoutExpired(words, SECONDS, out.read_bytes())
         said = "" if joined else error.read_text()
         return subprocess.CompletedProcess(words, one.exitcode, out.read_text(), said)
+
+
+@cache
+def _start_server() -> None:
+    """Start the process that runs are forked from."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # PyTorch reads it when it is imported
+        forkserver.ensure_running()
 
 
 @cache
