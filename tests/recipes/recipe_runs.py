@@ -22,7 +22,7 @@ def run(*command: str, folder: Path, **extra: str) -> subprocess.CompletedProces
     """Run a script or a module of Python in a folder; ``extra`` goes into its environment."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **extra}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as for a user, for whom bytecode is written
-    warm = " ".join(command).startswith(("build/run.py", "-m espnet3_runtime."))
+    warm = command[0].endswith("build/run.py") or " ".join(command).startswith("-m espnet3_runtime")
     if warm and "PYTHONPATH" not in extra:  # it may hold a sitecustomize
         return run_warm(*command, folder=folder, environment=environment)
     return subprocess.run(

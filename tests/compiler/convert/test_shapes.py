@@ -18,6 +18,7 @@ import yaml
 from espnet3_compiler.cli import main as cli
 from tests.compiler.convert.shapes_kit import ASR, Conversions, Shape, convert, write_shape
 from tests.compiler.convert.shapes_table import SHAPES
+from tests.warm_kit import run_warm
 
 CARRIED = [name for name, shape in SHAPES.items() if not shape.lost]
 DRY_RUN = """
@@ -84,6 +85,13 @@ ESPNET3 = {
 """What a System of the recipe imports of ESPnet3, which cannot be installed here."""
 
 
+def run(recipe: Path, *words: str) -> None:
+    """Run a recipe beside which ESPnet3 lies."""
+    environment = {**os.environ, "PYTHONPATH": str(recipe.parents[2])}
+    done = run_warm("build/run.py", *words, folder=recipe, environment=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_method_of_a_system_runs_with_the_config_that_it_had(tmp_path: Path):
     recipe = write_shape(SHAPES["tts"], "tts", tmp_path)
     convert(recipe)
@@ -92,12 +100,7 @@ def test_a_method_of_a_system_runs_with_the_config_that_it_had(tmp_path: Path):
         (tmp_path / "espnet3" / name).write_text(text)
     with contextlib.redirect_stderr(io.StringIO()):
         assert cli.main([f"{recipe}/recipe.yaml"]) == 0
-    command = [sys.executable, "build/run.py", "--stages", "create_dataset", "create_token_list"]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(
-        command, cwd=recipe, capture_output=True, text=True, check=False, env=environment
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(recipe, "--stages", "create_dataset", "create_token_list")
     assert (recipe / "data" / "tokens" / "tokens.txt").read_text() == "2 exp/recipe"
 
 
@@ -114,16 +117,7 @@ def test_a_data_set_of_shards_is_trained_shard_by_shard(tmp_path: Path):
     (recipe / "recipe.yaml").write_text(yaml.safe_dump({**text, "stages": ["train"]}))
     with contextlib.redirect_stderr(io.StringIO()):
         assert cli.main([f"{recipe}/recipe.yaml"]) == 0
-    command = [sys.executable, "build/run.py", "--stages", "train"]
-    done = subprocess.run(
-        command,
-        cwd=recipe,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(recipe, "--stages", "train")
     log = (recipe / "exp" / "recipe" / "train" / "train.log").read_text()
     assert re.findall(r"shard (\d) of 2", log) == ["1", "2", "1"]  # of three epochs
 
