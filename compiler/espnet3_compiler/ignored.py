@@ -42,13 +42,13 @@ def comment_findings(
     """
     whole = whole and all(BY_NUMBER[item.code].severity != "error" for item in findings)
     present = {(item.code, *_line_of(item.primary.span)) for item in findings}
-    alone: bool | None = None
-    for source in dict.fromkeys((manifest, *others)):
-        for comment in find_comments(source):
-            if source is not manifest and alone is None:
-                alone = whole and not _has_companions(manifest)
-            judges = whole if source is manifest else bool(alone)
-            yield from _judge_comment(comment, present if judges else None)
+    sources = dict.fromkeys((manifest, *others))
+    comments = [(source, one) for source in sources for one in find_comments(source)]
+    others_too = whole and any(source is not manifest for source, _ in comments)
+    shared = others_too and _has_companions(manifest)
+    for source, comment in comments:
+        judges = whole and (source is manifest or not shared)
+        yield from _judge_comment(comment, present if judges else None)
 
 
 def _judge_comment(

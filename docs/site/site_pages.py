@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from espnet3_compiler.cli.explain import explanation_text
 from espnet3_compiler.diagnostics.codes import CODES
+from espnet3_compiler.diagnostics.explanation import explanation_text
 from espnet3_runtime.public_names import PUBLIC
 
 ROOT = Path(__file__).parents[2]

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from espnet3_runtime.errors import UserError
+
 
 class ValueType:
     """The type of an input or output whose ``kind`` in the contract is ``own``.
@@ -28,12 +30,20 @@ class ValueType:
         return value
 
     def write(self, value: Any, path: Path) -> None:
-        """Write an accepted value to a file."""
-        raise NotImplementedError(f"{type(self).__name__} has a suffix and no write")
+        """Write an accepted value to a file.
+
+        Raises:
+            UserError: The subclass has a suffix and does not say how.
+        """
+        raise _incomplete(self, "write", f"{path.name}: {type(value).__name__}")
 
     def read(self, path: Path) -> Any:
-        """Return the value in a file, which is accepted next."""
-        raise NotImplementedError(f"{type(self).__name__} has a suffix and no read")
+        """Return the value in a file, which is accepted next.
+
+        Raises:
+            UserError: The subclass has a suffix and does not say how.
+        """
+        raise _incomplete(self, "read", path.name)
 
     def widget(self, gradio: Any, label: str) -> Any:
         """Return the Gradio component of a page that takes or shows a value."""
@@ -55,3 +65,9 @@ class ValueType:
         path = directory / f"output{self.suffix}"
         self.write(value, path)
         return str(path)
+
+
+def _incomplete(kind: ValueType, method: str, what: str) -> UserError:
+    name = type(kind).__name__
+    message = f'{name} has the suffix "{kind.suffix}", and no {method} for {what}'
+    return UserError(message, hint=f"write def {method} in {name}")

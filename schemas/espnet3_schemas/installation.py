@@ -1,10 +1,20 @@
-"""How an extra is installed, beside what is installed already."""
+"""Which version of this package is installed, and how an extra is beside it."""
 
 import json
 import shlex
 from urllib.parse import unquote, urlsplit
 
 NAME = "espnet3-compile"
+
+
+def installed_version() -> str:
+    """Return the version of this package; nothing where it runs from its sources alone."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(NAME)
+    except PackageNotFoundError:
+        return ""
 
 
 def install_command(extra: str) -> str:

@@ -13,7 +13,7 @@ from espnet3_compiler.manifest.recipe import Composed, Recipe, Resolved, StageDe
 from espnet3_compiler.schema.key_order import in_schema_order
 from espnet3_compiler.stage_graph.graph import StageEdge, stage_edges
 from espnet3_compiler.stage_graph.log_directories import log_directory
-from espnet3_compiler.stage_graph.stage_inputs import outputs_of
+from espnet3_compiler.stage_graph.stage_inputs import outputs_of, starting_weights
 from espnet3_compiler.syntax.tree import Mapping as Tree
 from espnet3_compiler.syntax.tree import to_python
 from espnet3_schemas import systems
@@ -108,14 +108,13 @@ def _plan_stage(
     producers = {edge.producer for edge in mine} - {name}
     reads = dict.fromkeys(StageOutput(edge.producer, edge.output) for edge in mine if edge.output)
     call = resolved.calls.get(name)
-    init = resolved.init_from.get(name, stage.init_from)
     return StagePlan(
         name=name,
         run=str(stage.run.value) if stage.run else None,
         call=str(stage.call.value) if stage.call else None,
         configs={binding.role: binding.config for binding in stage.configs},
         model=str(stage.model.value) if stage.model else None,
-        init_from=f"{init.value}{stage.init_parts}" if init else None,
+        init_from=starting_weights(stage, resolved),
         needs=tuple(sorted(producers, key=position.__getitem__)),
         reads=tuple(reads),
         outputs=_plan_outputs(stage, recipe, resolved),

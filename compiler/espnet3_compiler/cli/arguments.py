@@ -287,10 +287,7 @@ class _VersionAction(argparse.Action):
     """Looks the version up only for ``--version``: that takes longer than a check."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import PackageNotFoundError, version
+        from espnet3_schemas.installation import installed_version
 
-        try:
-            print(f"{parser.prog} {version('espnet3-compile')}")
-        except PackageNotFoundError:
-            print(f"{parser.prog} (not installed)")
+        print(f"{parser.prog} {installed_version() or '(not installed)'}")
         parser.exit()

@@ -5,7 +5,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from espnet3_compiler.filesystem import is_file, lies_below, real_path
+from espnet3_compiler.filesystem import (
+    NO_BUFFERS,
+    Buffers,
+    buffer_of,
+    is_file,
+    lies_below,
+    real_path,
+)
 from espnet3_compiler.syntax.read import MAX_BYTES, read_file
 
 SKIPPED_FOLDERS = ("build", "exp", "data", "downloads", "node_modules", "__pycache__")
@@ -17,12 +24,18 @@ _LINE_KEY = re.compile(r"""^(['"]?)([\w-]+)\1[ \t]*:(?=\s|$)""", re.MULTILINE)
 _NAME = re.compile(r"""^(['"]?)recipe\1[ \t]*:[ \t]*['"]?\w""", re.MULTILINE)
 _BRACES = re.compile(r"\A(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*\{")
 _BRACE_KEY = re.compile(r"""[{,]\s*(['"]?)([\w-]+)\1[ \t]*:""")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
 _REPOSITORY = ".git"
 
 
-def is_manifest(path: Path) -> bool:
-    """Return whether a file says that it is a manifest: it names a recipe, or has two more keys."""
-    text = _read_text(path)
+def is_manifest(path: Path, buffers: Buffers = NO_BUFFERS) -> bool:
+    """Return whether a file says that it is a manifest: it names a recipe, or has two more keys.
+
+    Args:
+        path: The file.
+        buffers: Texts that stand in for files.
+    """
+    text = _read_text(path, buffers)
     ours = _own_keys(text)
     named = _NAME.search(text) or (_BRACES.match(text) and "recipe" in ours)
     return bool(named) or len(ours - {"version", "recipe"}) >= _LEAST_KEYS
@@ -37,14 +50,46 @@ def is_foreign(path: Path) -> bool:
     return bool(keys) and not keys & {*_KEYS} - {"recipe"}
 
 
-def naming_manifests(path: Path) -> tuple[Path, ...]:
-    """Return the manifests of the nearest directory above a file of which some name it."""
+def naming_manifests(path: Path, buffers: Buffers = NO_BUFFERS) -> tuple[Path, ...]:
+    """Return the manifests of the nearest directory above a file of which some name it.
+
+    Args:
+        path: The file.
+        buffers: Texts that stand in for files.
+    """
     path = path.absolute()
     for folder in _folders_above(path):
         inner = path.relative_to(folder).as_posix()
-        if naming := tuple(one for one in _manifests_in(folder) if _names_file(one, inner)):
+        every = _manifests_in(folder, buffers)
+        if naming := tuple(one for one in every if has_word(one, inner, buffers)):
             return _as_shown(naming)
     return ()
+
+
+def nearest_manifests(path: Path, buffers: Buffers = NO_BUFFERS) -> tuple[Path, ...]:
+    """Return the manifests of the nearest directory above a file; none of what a run left.
+
+    Args:
+        path: The file.
+        buffers: Texts that stand in for files.
+    """
+    path = path.absolute()
+    for folder in _folders_above(path):
+        if here := _manifests_in(folder, buffers):
+            return () if _is_left(path.relative_to(folder)) else _as_shown(here)
+    return ()
+
+
+def has_word(manifest: Path, word: str, buffers: Buffers = NO_BUFFERS) -> bool:
+    """Return whether a manifest has a name or path in it, comments left out.
+
+    Args:
+        manifest: The manifest.
+        word: The name or path.
+        buffers: Texts that stand in for files.
+    """
+    text = _COMMENT.sub("", _read_text(manifest, buffers))
+    return bool(re.search(rf"(?<![\w/-]){re.escape(word)}(?![\w/-])", text))
 
 
 def owning_manifests(path: Path) -> tuple[Path, ...]:
@@ -53,13 +98,7 @@ def owning_manifests(path: Path) -> tuple[Path, ...]:
     These are those that name it; where none does, all manifests of the nearest directory above it
     that has some, unless the file is what a run of the recipe left.
     """
-    if naming := naming_manifests(path):
-        return naming
-    path = path.absolute()
-    for folder in _folders_above(path):
-        if here := _manifests_in(folder):
-            return () if _is_left(path.relative_to(folder)) else _as_shown(here)
-    return ()
+    return naming_manifests(path) or nearest_manifests(path)
 
 
 def using_manifests(path: Path) -> tuple[Path, ...]:
@@ -88,8 +127,11 @@ def _folders_above(path: Path) -> Iterator[Path]:
             return
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, buffers: Buffers) -> str:
     """Return the text of a file; nothing of one that is no manifest by its size or kind."""
+    text = buffer_of(path, buffers)
+    if text is not None:
+        return text
     try:
         inside = is_file(path) and lies_below(path, path.absolute().parent)
         if not inside or path.stat().st_size > MAX_BYTES:
@@ -109,16 +151,14 @@ def _own_keys(text: str) -> set[str]:
     return _keys(text) & {*_KEYS}
 
 
-def _manifests_in(folder: Path) -> tuple[Path, ...]:
+def _manifests_in(folder: Path, buffers: Buffers = NO_BUFFERS) -> tuple[Path, ...]:
     try:
-        files = sorted(one for one in folder.iterdir() if one.suffix in YAML)
+        names = {one.name for one in folder.iterdir()}
     except OSError:
         return ()
-    return tuple(one for one in files if is_manifest(one))
-
-
-def _names_file(manifest: Path, inner: str) -> bool:
-    return bool(re.search(rf"(?<![\w/-]){re.escape(inner)}(?![\w/-])", _read_text(manifest)))
+    names |= {path.name for path in buffers if path.parent == real_path(folder)}
+    files = [folder / name for name in sorted(names) if name.endswith(YAML)]
+    return tuple(one for one in files if is_manifest(one, buffers))
 
 
 def _is_left(inner: Path) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from espnet3_compiler.checks.targets.unchecked import TargetCounts
 from espnet3_compiler.cli.arguments import MANIFEST
-from espnet3_compiler.cli.owners import SKIPPED_FOLDERS, YAML
+from espnet3_compiler.cli.owners import SKIPPED_FOLDERS, YAML, has_word
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -91,12 +91,17 @@ def _says_replaces(file: Path) -> bool:
 
 def _read_variants(file: Path, directory: Path) -> Iterator[ConfigVariant]:
     source, _ = load_source(file, display_name(file), directory)
-    head = _HEAD.match(source.text) if source else None
+    if source:
+        for name in replaced_names(source.text):
+            yield ConfigVariant(file, Span(source, *name.span()))
+
+
+def replaced_names(text: str) -> Iterator[re.Match[str]]:
+    """Yield the names of the configs that a text says it replaces, where they stand in it."""
+    head = _HEAD.match(text)
     line = _REPLACES.search(head[0]) if head else None
-    if source and line:
-        for name in _NAME.finditer(line[1]):
-            start = line.start(1) + name.start()
-            yield ConfigVariant(file, Span(source, start, start + len(name[0])))
+    if line:
+        yield from _NAME.finditer(text, *line.span(1))
 
 
 def _unknown_config(variant: ConfigVariant, known: Sequence[str]) -> Diagnostic:
@@ -114,9 +119,8 @@ def _unknown_config(variant: ConfigVariant, known: Sequence[str]) -> Diagnostic:
 
 def _names_another(manifest: Path, name: str) -> bool:
     """Return whether another manifest of the directory has a key of that name."""
-    key = re.compile(rf"\b{re.escape(name)}\b")
     others = (path for path in manifest.parent.glob("*.y*ml") if path.name != manifest.name)
-    return any(key.search(path.read_text("utf-8", errors="replace")) for path in others)
+    return any(has_word(path, name) for path in others)
 
 
 def _only_here(found: Sequence[Diagnostic], known: Sequence[Diagnostic]) -> Iterator[Diagnostic]:

@@ -21,7 +21,7 @@ from espnet3_compiler.compose.overrides import (
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Source, Span
 from espnet3_compiler.manifest.recipe import Composed, ModelDecl, Recipe, System
-from espnet3_compiler.schema.defaults import KnownDefaults, SchemaLocation, role_location
+from espnet3_compiler.schema.defaults import SchemaLocation, role_location, schema_defaults
 from espnet3_compiler.schema.repair import repair_misspelt_keys
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import with_provenance
@@ -127,15 +127,13 @@ class _BaseLayers(NamedTuple):
     role: str | None
     slot: SchemaLocation
     layers: tuple[Mapping, ...]
-    defaults: KnownDefaults
 
 
 def _base_layers(role: str | None, system: System) -> _BaseLayers:
     """Return the defaults of the schema of a role, and those of the System for it."""
     slot = role_location(role, system.role_schema(role)) if role else SchemaLocation()
     added = system.roles[role].defaults if role and role in system.roles else ()
-    defaults = KnownDefaults()
-    return _BaseLayers(role, slot, (defaults.at(slot), *added), defaults)
+    return _BaseLayers(role, slot, (schema_defaults(slot), *added))
 
 
 def _compose_config(
@@ -158,7 +156,7 @@ def _compose_config(
     """
     chain, found = inherited
     role, slot = base.role, base.slot
-    record = MergeRecord(base.defaults)
+    record = MergeRecord()
     declared = chain[-1].name.span
     default = ProvenanceStep("default", declared)
     node, *added = (with_provenance(layer, default) for layer in base.layers)

@@ -2,7 +2,7 @@
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import ProvenanceStep
-from espnet3_compiler.schema.defaults import KnownDefaults, SchemaLocation
+from espnet3_compiler.schema.defaults import SchemaLocation, schema_defaults
 from espnet3_compiler.syntax.placeholder import with_provenance
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, map_children
 from espnet3_compiler.syntax.unknown_name import unknown_name
@@ -13,13 +13,11 @@ class MergeRecord:
     """The history and the findings of merging the layers of one config.
 
     Attributes:
-        defaults: Those of the schema of its role.
         history: The nodes that were replaced, by path.
         found: What is wrong with the layers.
     """
 
-    def __init__(self, defaults: KnownDefaults | None = None) -> None:
-        self.defaults = defaults or KnownDefaults()
+    def __init__(self) -> None:
         self.history: dict[Path, tuple[Node, ...]] = {}
         self.found: list[Diagnostic] = []
 
@@ -92,7 +90,7 @@ def _base_mapping(
     record.remember(path, base)
     if not slot.schema:
         return Mapping((), over.span, over.via)
-    return with_provenance(record.defaults.at(slot), ProvenanceStep("default", over.span))
+    return with_provenance(schema_defaults(slot), ProvenanceStep("default", over.span))
 
 
 def _delete_key(entries: dict[str, Entry], entry: Entry, path: Path, record: MergeRecord) -> None:

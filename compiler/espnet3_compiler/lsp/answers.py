@@ -15,10 +15,10 @@ from espnet3_compiler.lsp.cursor import find_cursor
 from espnet3_compiler.lsp.definition import definitions
 from espnet3_compiler.lsp.findings import workspace_edit
 from espnet3_compiler.lsp.hover import describe_spot
-from espnet3_compiler.lsp.names import NameUse, name_at, name_uses
+from espnet3_compiler.lsp.names import NameUse, name_at, name_uses, same_name
 from espnet3_compiler.lsp.rename import CannotRename, refuse_rename, rename_edits
 from espnet3_compiler.lsp.server import Asked, RecipeServer, path_of
-from espnet3_compiler.lsp.spot import find_spot, read_tree
+from espnet3_compiler.lsp.spot import Spot, find_spot, read_tree
 from espnet3_compiler.lsp.symbols import document_symbols
 from espnet3_compiler.lsp.targets import describe_target
 
@@ -88,11 +88,10 @@ def _describe_places(server: RecipeServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     async def describe(params: types.HoverParams) -> types.Hover | None:
         asked = await server.asked(params.text_document.uri, params.position)
-        tree = read_tree(asked.path, server.checker.buffers) if asked else None
-        spot = find_spot(tree, asked.offset) if asked and tree else None
+        spot = _spot(server, asked) if asked else None
         if asked is None or spot is None:
             return None
-        here = name_at(_uses(server, asked), asked.path, asked.offset)
+        _, here = _names(server, asked)
         text = describe_spot(asked.document, spot, asked.offset, here)
         shown = server.positions.range(spot.scalar.span)
         content = types.MarkupContent(types.MarkupKind.Markdown, text or "")
@@ -101,12 +100,10 @@ def _describe_places(server: RecipeServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DEFINITION)
     async def define(params: types.DefinitionParams) -> list[types.Location]:
         asked = await server.asked(params.text_document.uri, params.position)
-        tree = read_tree(asked.path, server.checker.buffers) if asked else None
-        spot = find_spot(tree, asked.offset) if asked and tree else None
+        spot = _spot(server, asked) if asked else None
         if asked is None or spot is None:
             return []
-        uses = _uses(server, asked)
-        here = name_at(uses, asked.path, asked.offset)
+        uses, here = _names(server, asked)
         found = definitions(asked.document, spot, asked.offset, uses, here)
         places = (server.positions.location(span) for span in found)
         return [place for place in places if place]
@@ -118,17 +115,25 @@ def _describe_places(server: RecipeServer) -> None:
         return document_symbols(tree, server.positions) if tree else []
 
 
-def _uses(server: RecipeServer, asked: Asked) -> list[NameUse]:
-    return name_uses(asked.document.result, server.checker.buffers) or []
+def _spot(server: RecipeServer, asked: Asked) -> Spot | None:
+    tree = read_tree(asked.path, server.checker.buffers)
+    return find_spot(tree, asked.offset) if tree else None
+
+
+def _names(server: RecipeServer, asked: Asked | None) -> tuple[list[NameUse], NameUse | None]:
+    """Return all names of a recipe, and the one that stands where an editor asks."""
+    if asked is None:
+        return [], None
+    uses = name_uses(asked.document.result, server.checker.buffers) or []
+    return uses, name_at(uses, asked.path, asked.offset)
 
 
 def _find_names(server: RecipeServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_REFERENCES)
     async def find_uses(params: types.ReferenceParams) -> list[types.Location]:
         asked = await server.asked(params.text_document.uri, params.position)
-        uses = _uses(server, asked) if asked else []
-        here = name_at(uses, asked.path, asked.offset) if asked else None
-        same = [one for one in uses if here and one[:2] == here[:2]]
+        uses, here = _names(server, asked)
+        same = same_name(here, uses) if here else []
         wanted = [one for one in same if params.context.include_declaration or not one.declares]
         places = (server.positions.location(one.span) for one in wanted)
         return [place for place in places if place]
@@ -138,12 +143,11 @@ def _rename_names(server: RecipeServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)
     async def is_name(params: types.PrepareRenameParams) -> types.Range | None:
         asked = await server.asked(params.text_document.uri, params.position)
-        uses = _uses(server, asked) if asked else []
-        here = name_at(uses, asked.path, asked.offset) if asked else None
+        uses, here = _names(server, asked)
         if asked is None or here is None:
             return None
         try:
-            refuse_rename(here, [one for one in uses if one[:2] == here[:2]], asked.document.recipe)
+            refuse_rename(here, same_name(here, uses), asked.document.recipe)
         except CannotRename as why:
             raise JsonRpcInvalidParams(str(why)) from why
         return server.positions.range(here.span)
@@ -153,8 +157,7 @@ def _rename_names(server: RecipeServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_RENAME, options)
     async def rename(params: types.RenameParams) -> types.WorkspaceEdit | None:
         asked = await server.asked(params.text_document.uri, params.position)
-        uses = _uses(server, asked) if asked else []
-        here = name_at(uses, asked.path, asked.offset) if asked else None
+        uses, here = _names(server, asked)
         if asked is None or here is None:
             return None
         try:

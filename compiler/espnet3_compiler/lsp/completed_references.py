@@ -24,26 +24,10 @@ class Suggestion(NamedTuple):
 
     label: str
     kind: str
-    detail: str
-    about: str
-    ending: str
-    order: str
-
-
-def suggestion(
-    label: str, kind: str, detail: str = "", about: str = "", ending: str = "", order: str = ""
-) -> Suggestion:
-    """Return a suggestion.
-
-    Args:
-        label: The word.
-        kind: What it is.
-        detail: A few words about it.
-        about: Its documentation in Markdown.
-        ending: What is typed behind it.
-        order: Sorts before the word does.
-    """
-    return Suggestion(label, kind, detail, about, ending, order)
+    detail: str = ""
+    about: str = ""
+    ending: str = ""
+    order: str = ""
 
 
 def complete_reference(document: Document, cursor: Cursor) -> list[Suggestion]:
@@ -56,10 +40,10 @@ def complete_reference(document: Document, cursor: Cursor) -> list[Suggestion]:
     if above == [MATRIX]:
         rows = matrix_entries(cursor.tree, cursor.path)
         names = dict.fromkeys(entry.name for entry in rows)
-        return [suggestion(name, "variable", "of the matrix", ending=ending) for name in names]
+        return [Suggestion(name, "variable", "of the matrix", ending=ending) for name in names]
     if above == ["stages"]:
         return [
-            suggestion(str(stage.name.value), "name", _kind(stage.run or stage.call))
+            Suggestion(str(stage.name.value), "name", _kind(stage.run or stage.call))
             for stage in recipe.stages
         ]
     if above[0] == "stages":
@@ -68,7 +52,7 @@ def complete_reference(document: Document, cursor: Cursor) -> list[Suggestion]:
         return []
     roots = {"configs": resolved.configs, "models": resolved.models}
     if len(above) == 1 and above[0] in roots:
-        return [suggestion(name, "name", above[0][:-1]) for name in roots[above[0]]]
+        return [Suggestion(name, "name", above[0][:-1]) for name in roots[above[0]]]
     if above[0] in roots:
         return list(_keys_below(roots[above[0]].get(above[1]), above[2:], ending))
     own = place_at(document, cursor.tree, cursor.path).config
@@ -82,13 +66,13 @@ def _kind(node: Scalar | None) -> str:
 def _first_names(document: Document, cursor: Cursor, ending: str) -> Iterator[Suggestion]:
     resolved = document.result.resolved
     for name in NAMESPACES:
-        yield suggestion(name, "namespace", f"{name} of the manifest", ending=".")
+        yield Suggestion(name, "namespace", f"{name} of the manifest", ending=".")
     if matrix_entries(cursor.tree, cursor.path):
-        yield suggestion(MATRIX, "namespace", "of this row", ending=".")
+        yield Suggestion(MATRIX, "namespace", "of this row", ending=".")
     for name, value in resolved.globals.items() if resolved else ():
-        yield suggestion(name, "variable", value, ending=ending)
+        yield Suggestion(name, "variable", value, ending=ending)
     for name in KNOWN_RESOLVERS:
-        yield suggestion(name, "function", "resolver", ending=":")
+        yield Suggestion(name, "function", "resolver", ending=":")
     own = place_at(document, cursor.tree, cursor.path).config
     if resolved and own:
         yield from _keys_below(resolved.configs.get(own), [], ending)
@@ -101,7 +85,7 @@ def _outputs(document: Document, names: list[str], ending: str) -> Iterator[Sugg
     declared = stage.spec.get("outputs", {})
     for name, path in (outputs_of(stage, document.recipe) or {}).items():
         about = declared.get(name, {}).get("title", "")
-        yield suggestion(name, "output", path, about, ending)
+        yield Suggestion(name, "output", path, about, ending)
 
 
 def _keys_below(node: Node | None, path: list[str], ending: str) -> Iterator[Suggestion]:
@@ -110,8 +94,5 @@ def _keys_below(node: Node | None, path: list[str], ending: str) -> Iterator[Sug
         if MARK not in entry.name:
             value = entry.value
             shown = str(value.value) if isinstance(value, Scalar) else ""
-            yield suggestion(entry.name, "key", shown, ending="" if _nested(value) else ending)
-
-
-def _nested(node: Node) -> bool:
-    return isinstance(node, Mapping)
+            behind = "" if isinstance(value, Mapping) else ending
+            yield Suggestion(entry.name, "key", shown, ending=behind)

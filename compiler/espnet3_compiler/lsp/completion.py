@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from espnet3_compiler.filesystem import find, is_file
-from espnet3_compiler.lsp.completed_references import Suggestion, complete_reference, suggestion
+from espnet3_compiler.lsp.completed_references import Suggestion, complete_reference
 from espnet3_compiler.lsp.cursor import MARK, Cursor
+from espnet3_compiler.lsp.definition import DOTTED
 from espnet3_compiler.lsp.places import (
     Document,
     SchemaPlace,
@@ -14,19 +15,14 @@ from espnet3_compiler.lsp.places import (
     target_of,
     type_words,
 )
-from espnet3_compiler.lsp.targets import (
-    describe_parameter,
-    members_of,
-    parameters_of,
-)
+from espnet3_compiler.lsp.targets import describe_parameter, members_of, parameters_of
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.signature.result import Parameter
 from espnet3_compiler.syntax.tree import Mapping, node_at
-from espnet3_schemas import ROLES, TARGET, systems
+from espnet3_schemas import ROLES, systems
 
 MOST_FILES = 200
-_PATH_KEYS = (TARGET, "call", "task")
 _DATA = "data_src_args"
 _NAMES_OF = {"config": "configs", "model": "models", "needs": "stages", "init_from": "stages"}
 
@@ -63,14 +59,14 @@ def _keys(typed: _TypedWord) -> Iterator[Suggestion]:
         for one in parameters:
             if one.name not in supplied:
                 about = "" if one.required else "It has a default."
-                offered[one.name] = suggestion(
+                offered[one.name] = Suggestion(
                     one.name, "argument", describe_parameter(one), f"{about} {name}".strip(), ending
                 )
     for name, below in schema.get("properties", {}).items():
         about = describe_schema(below, name)
-        offered.setdefault(name, suggestion(name, "key", type_words(below), about, ending))
+        offered.setdefault(name, Suggestion(name, "key", type_words(below), about, ending))
     for name, about in _names_as_keys(typed):
-        offered.setdefault(name, suggestion(name, "name", about, "", ending))
+        offered.setdefault(name, Suggestion(name, "name", about, "", ending))
     yield from (one for name, one in offered.items() if name not in given)
     if document.is_manifest and cursor.path == ("stages", *cursor.path[1:2]) and len(given) == 0:
         yield from _stage_names(document)
@@ -124,7 +120,7 @@ def _names_as_keys(typed: _TypedWord) -> Iterator[tuple[str, str]]:
 def _values(typed: _TypedWord) -> Iterator[Suggestion]:
     document, cursor, place = typed
     key = next((step for step in reversed(cursor.path) if isinstance(step, str)), "")
-    if key in _PATH_KEYS and cursor.path[-1] == key:
+    if key in DOTTED and cursor.path[-1] == key:
         yield from _dotted(document, cursor)
         return
     if document.is_manifest and place.config is None and place.model is None:
@@ -141,11 +137,11 @@ def _values(typed: _TypedWord) -> Iterator[Suggestion]:
 
 def _literals(schema: Schema) -> Iterator[Suggestion]:
     for value in schema.get("enum", ()):
-        yield suggestion(str(value), "value", "", schema.get("description", ""))
+        yield Suggestion(str(value), "value", "", schema.get("description", ""))
     kinds = schema.get("type", ())
     if "boolean" in ((kinds,) if isinstance(kinds, str) else kinds):
         for word in ("true", "false"):
-            yield suggestion(word, "value", "", schema.get("description", ""))
+            yield Suggestion(word, "value", "", schema.get("description", ""))
 
 
 def _manifest_values(typed: _TypedWord) -> Iterator[Suggestion]:
@@ -153,7 +149,7 @@ def _manifest_values(typed: _TypedWord) -> Iterator[Suggestion]:
     path = place.inner
     if path == ("system",):
         for name, entry in systems()["systems"].items():
-            yield suggestion(name, "value", entry["title"])
+            yield Suggestion(name, "value", entry["title"])
     if path[:1] != ("stages",) or path[2:3] == ("with",):
         return
     if len(path) in (1, 2) or path[2:] in (("name",), ("run",)):
@@ -174,14 +170,14 @@ def _stage_names(document: Document) -> Iterator[Suggestion]:
     for kind in system.kinds:
         if kind != WILDCARD:
             spec = system.specs.get(kind, {})
-            yield suggestion(kind, "kind", spec.get("title", ""))
+            yield Suggestion(kind, "kind", spec.get("title", ""))
 
 
 def _named(declared: Iterable[object], what: str, own: str | None) -> Iterator[Suggestion]:
     for one in declared:
         name = str(one.name.value)  # type: ignore[attr-defined]
         if name != own and MARK not in name:
-            yield suggestion(name, "name", what)
+            yield Suggestion(name, "name", what)
 
 
 def _dotted(document: Document, cursor: Cursor) -> Iterator[Suggestion]:
@@ -192,7 +188,7 @@ def _dotted(document: Document, cursor: Cursor) -> Iterator[Suggestion]:
         path = f"{above}.{member.name}" if above else member.name
         found = library.find_module(path) if not above else None
         first = "0" if found and (found.local or path in ("torch", "espnet3_runtime")) else "1"
-        yield suggestion(path, member.kind, member.kind, order=first)
+        yield Suggestion(path, member.kind, member.kind, order=first)
 
 
 def _files(document: Document) -> Iterator[Suggestion]:
@@ -201,4 +197,4 @@ def _files(document: Document) -> Iterator[Suggestion]:
     for pattern in ("*.y*ml", "conf/**/*.y*ml", "*/*.y*ml"):
         for path in sorted(find(directory, pattern)):
             if is_file(path) and (seen := seen + 1) < MOST_FILES:
-                yield suggestion(path.relative_to(directory).as_posix(), "file", "")
+                yield Suggestion(path.relative_to(directory).as_posix(), "file", "")

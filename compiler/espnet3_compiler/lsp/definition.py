@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
-from espnet3_compiler.diagnostics.source import Source, Span, line_span
+from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.expressions.nodes import MATRIX, Lookup
 from espnet3_compiler.filesystem import is_file
-from espnet3_compiler.lsp.names import NameUse
+from espnet3_compiler.lsp.names import NameUse, same_name
 from espnet3_compiler.lsp.places import Document, matrix_entries, place_at, target_of
 from espnet3_compiler.lsp.spot import Spot, lookup_at, lookup_names
 from espnet3_compiler.lsp.targets import definition_of
 from espnet3_compiler.syntax.provenance import FETCHING_STEPS
 from espnet3_compiler.syntax.tree import Node, Path, node_at
+from espnet3_schemas import TARGET
 
-DOTTED = ("_target_", "call", "task")
+DOTTED = (TARGET, "call", "task")
 
 
 def definitions(
@@ -44,7 +45,7 @@ def _of_value(
     elif here and here.declares and here.block == "configs":
         yield from _files_of_config(document, here.name)
     elif here:
-        yield from (one.span for one in uses if one.declares and one[:2] == here[:2])
+        yield from (one.span for one in same_name(here, uses) if one.declares)
     elif not spot.is_key and document.is_manifest and spot.path == ("system",):
         yield from _of_path(document, document.recipe.system.class_path)
     elif not spot.is_key and document.is_manifest and key == "run":
@@ -60,20 +61,8 @@ def _of_path(document: Document, path: str) -> Iterator[Span]:
     library = document.recipe.library
     found = definition_of(library, path)
     file = library.file(found.location) if found else None
-    if found is None or file is None:
-        return
-    line = found.line
-    for number in range(line, line + 20):  # below its decorators
-        if f"def {found.name}" in file.source.line_text(number) or (
-            f"class {found.name}" in file.source.line_text(number)
-        ):
-            line = number
-            break
-        if number >= file.source.text.count("\n"):
-            break
-    text = file.source.line_text(line)
-    column = text.find(found.name) + 1 if found.name else 1
-    yield line_span(file.source, line, max(column, 1), len(found.name))
+    if found and file:
+        yield file.span_of(found.line, found.name)
 
 
 def _of_kind(document: Document, kind: str) -> Iterator[Span]:

@@ -1,7 +1,6 @@
 """Findings as the diagnostics of the protocol, and their fixes as code actions."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 
 from lsprotocol import types
 
@@ -11,8 +10,8 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.lsp.positions import Positions
 from espnet3_compiler.result import CompileResult
+from espnet3_schemas.installation import NAME
 
-PROGRAM = "espnet3-compile"
 _SEVERITIES = {
     "error": types.DiagnosticSeverity.Error,
     "warning": types.DiagnosticSeverity.Warning,
@@ -51,7 +50,7 @@ def _as_diagnostic(finding: Diagnostic, label: Label, positions: Positions) -> t
         message="\n".join(lines),
         severity=_SEVERITIES[code.severity],
         code=finding.code,
-        source=PROGRAM,
+        source=NAME,
         related_information=list(_related(finding, label, positions)) or None,
     )
 
@@ -129,23 +128,4 @@ def workspace_edit(edits: Iterable[Edit], positions: Positions) -> types.Workspa
 
 
 def _overlaps(one: types.Range, other: types.Range) -> bool:
-    ends = [(_key(one.start), _key(one.end)), (_key(other.start), _key(other.end))]
-    return ends[0][0] <= ends[1][1] and ends[1][0] <= ends[0][1]
-
-
-def _key(position: types.Position) -> tuple[int, int]:
-    return position.line, position.character
-
-
-def is_same_text(source: Source, buffers: Mapping[Path, str], path: Path) -> bool:
-    """Return whether a text is the one that the editor has, line ends apart.
-
-    Args:
-        source: The text that was checked.
-        buffers: What the editor holds.
-        path: The file, links followed.
-    """
-    mine = buffers.get(path)
-    return mine is None or mine.removeprefix("\ufeff").replace("\r\n", "\n") == source.text.replace(
-        "\r\n", "\n"
-    )
+    return one.start <= other.end and other.start <= one.end

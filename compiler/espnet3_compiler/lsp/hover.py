@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from espnet3_compiler.cli.why import explain_value
-from espnet3_compiler.expressions.nodes import MATRIX
+from espnet3_compiler.expressions.nodes import MATRIX, Lookup
 from espnet3_compiler.lsp.definition import DOTTED, referenced_node
 from espnet3_compiler.lsp.names import NameUse
 from espnet3_compiler.lsp.places import (
@@ -36,8 +36,7 @@ def describe_spot(document: Document, spot: Spot, offset: int, here: NameUse | N
     """
     parts: list[str] = []
     if not spot.is_key and (found := lookup_at(spot.scalar, offset)):
-        names = lookup_names(found[0])
-        parts += _of_reference(document, spot, offset, names or ())
+        parts += _of_reference(document, spot, found[0])
     elif not spot.is_key and spot.path and spot.path[-1] in DOTTED:
         parts += [describe_target(document.recipe.library, str(spot.scalar.value)) or ""]
     elif here:
@@ -68,25 +67,28 @@ def _history(document: Document, spot: Spot) -> str:
     place = place_at(document, spot.tree, spot.path)
     names = [name for name in (place.config, place.model) if name]
     if not document.is_manifest and document.configs:
-        names = [name for name in document.configs if config_roles(document.recipe).get(name)]
+        roles = config_roles(document.recipe)
+        names = [name for name in document.configs if roles.get(name)]
         names = (names or list(document.configs))[:MOST_CONFIGS]
-    texts = [_explained(document, name, place.inner) for name in names]
-    lines = [line for text in texts for line in text.splitlines()]
+    lines = [line for name in names for line in _explained(document, name, place.inner)]
     if len(lines) > MOST_LINES * MOST_CONFIGS:
         lines = [*lines[: MOST_LINES * MOST_CONFIGS], "…"]
+    return _text_block(lines)
+
+
+def _explained(document: Document, name: str, inner: Path) -> list[str]:
+    if not inner:
+        return []
+    text, known = explain_value(document.result, format_path((name, *inner)))
+    return text.splitlines() if known else []
+
+
+def _text_block(lines: list[str]) -> str:
     return "```text\n" + "\n".join(lines) + "\n```" if lines else ""
 
 
-def _explained(document: Document, name: str, inner: Path) -> str:
-    if not inner:
-        return ""
-    text, known = explain_value(document.result, format_path((name, *inner)))
-    return text if known else ""
-
-
-def _of_reference(
-    document: Document, spot: Spot, offset: int, names: tuple[str, ...]
-) -> Iterator[str]:
+def _of_reference(document: Document, spot: Spot, lookup: Lookup) -> Iterator[str]:
+    names = lookup_names(lookup) or ()
     if names[:1] == ("stages",) and len(names) > 2:  # noqa: PLR2004
         stage = document.recipe.stages_by_name.get(names[1])
         paths = outputs_of(stage, document.recipe) if stage else None
@@ -102,13 +104,9 @@ def _of_reference(
     resolved = document.result.resolved
     if resolved and len(names) == 1 and names[0] in resolved.globals:
         yield f"`{names[0]}` = `{resolved.globals[names[0]]}`"
-    found = lookup_at(spot.scalar, offset)
-    assert found
-    owner, inner, node = referenced_node(document, spot, found[0], names)
-    if owner and inner and node is not None:
-        text = _explained(document, owner, inner)
-        lines = text.splitlines()[:MOST_LINES]
-        yield "```text\n" + "\n".join(lines) + "\n```" if lines else ""
+    owner, inner, node = referenced_node(document, spot, lookup, names)
+    if owner and node is not None:
+        yield _text_block(_explained(document, owner, inner)[:MOST_LINES])
 
 
 def _of_name(document: Document, here: NameUse) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """``espnet3-compile lsp``: the language server on standard input and output."""
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from espnet3_schemas.exit_codes import CLEAN, USAGE
@@ -32,14 +31,7 @@ def serve(words: list[str]) -> int:
     from espnet3_compiler.lsp.answers import answer_questions
     from espnet3_compiler.lsp.server import make_server
 
-    server = make_server(_version())
+    server = make_server()
     answer_questions(server)
     server.start_io()
     return CLEAN
-
-
-def _version() -> str:
-    try:
-        return version("espnet3-compile")
-    except PackageNotFoundError:
-        return "0"

@@ -76,6 +76,16 @@ def name_at(uses: list[NameUse], path: FilePath, offset: int) -> NameUse | None:
     return None
 
 
+def same_name(use: NameUse, uses: list[NameUse]) -> list[NameUse]:
+    """Return every place of a name.
+
+    Args:
+        use: The name, at any of its places.
+        uses: All names of the recipe.
+    """
+    return [one for one in uses if (one.block, one.name) == (use.block, use.name)]
+
+
 def unwritten_readers(recipe: Recipe, config: str) -> list[Scalar]:
     """Return the stages that read a config because it has the name of a role."""
     return [

@@ -1,24 +1,21 @@
 """Find the manifests that a file belongs to, which are checked when it changes."""
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet3_compiler.filesystem import Buffers, buffer_of, is_file, real_path
+from espnet3_compiler.cli.arguments import MANIFEST
+from espnet3_compiler.cli.owners import (
+    YAML,
+    has_word,
+    is_manifest,
+    naming_manifests,
+    nearest_manifests,
+)
+from espnet3_compiler.cli.variants import replaced_names
+from espnet3_compiler.filesystem import Buffers, buffer_of
 
-YAML = (".yaml", ".yml")
-MANIFEST = "recipe.yaml"
-FARTHEST = 4
-"""How many folders above a file a manifest is looked for."""
 MOST = 4
 """How many manifests are checked for one file."""
-HEAD = 4096
-_KEYS = [re.compile(rf"^(?:{keys})[ \t]*:", re.MULTILINE) for keys in ("recipe", "system|stages")]
-_COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
-_REPLACES = re.compile(
-    r"^#[ \t]*replaces:[ \t]*([\w-]+(?:[ \t]*,[ \t]*[\w-]+)*)[ \t]*$", re.MULTILINE
-)
 
 
 class Check(NamedTuple):
@@ -38,56 +35,25 @@ def checks_of(path: Path, buffers: Buffers) -> tuple[Check, ...]:
         path: The file.
         buffers: Texts that stand in for files.
     """
-    text = _read_text(path, buffers)
-    if path.suffix in YAML and is_manifest(text):
-        return (Check(path),)
-    if path.suffix not in (*YAML, ".py"):
-        return ()
-    for folder in path.parents[:FARTHEST]:
-        found = list(_manifests_in(folder, buffers))
-        if found:
-            return _owning(path, text, folder, found)
-    return ()
-
-
-def is_manifest(text: str) -> bool:
-    """Return whether a text has the keys that every manifest has."""
-    return all(key.search(text) for key in _KEYS)
-
-
-def _owning(
-    path: Path, text: str, folder: Path, manifests: list[tuple[Path, str]]
-) -> tuple[Check, ...]:
+    if path.suffix == ".py":
+        return tuple(map(_check, nearest_manifests(path, buffers)[:MOST]))
     if path.suffix not in YAML:
-        return tuple(Check(manifest) for manifest, _ in manifests[:MOST])
-    inner = path.relative_to(folder).as_posix()
-    bare = [(manifest, _COMMENT.sub("", its)) for manifest, its in manifests]
-    named = [Check(manifest) for manifest, its in bare if inner in its]
-    if not named and (line := _REPLACES.search(text[:HEAD])):
-        names = re.findall(r"[\w-]+", line[1])
-        found = [(manifest, n) for manifest, its in bare for n in names if n in its]
-        named = [Check(manifest, ((name, path),)) for manifest, name in found]
-    return tuple(named[:MOST]) or (Check(manifests[0][0]),)
+        return ()
+    if is_manifest(path, buffers):
+        return (Check(path),)
+    named = tuple(map(_check, naming_manifests(path, buffers))) or _in_place(path, buffers)
+    return named[:MOST]
 
 
-def _manifests_in(folder: Path, buffers: Buffers) -> Iterator[tuple[Path, str]]:
-    """Yield the manifests of a folder with their texts, ``recipe.yaml`` first."""
-    try:
-        names = {item.name for item in folder.iterdir() if item.suffix in YAML}
-    except OSError:
-        return
-    names |= {path.name for path in buffers if path.parent == real_path(folder)}
-    for name in sorted(names, key=lambda name: (name != MANIFEST, name)):
-        text = _read_text(folder / name, buffers) if name.endswith(YAML) else ""
-        if is_manifest(text):
-            yield folder / name, text
+def _in_place(path: Path, buffers: Buffers) -> tuple[Check, ...]:
+    """Return the checks with a config in the place of another; without it where there is none."""
+    near = sorted(nearest_manifests(path, buffers), key=lambda one: one.name != MANIFEST)
+    text = buffer_of(path, buffers) or ""
+    names = [name[0] for name in replaced_names(text)]
+    found = [(one, name) for one in near for name in names if has_word(one, name, buffers)]
+    replaced = tuple(_check(one)._replace(replaced=((name, path),)) for one, name in found)
+    return replaced or tuple(map(_check, near[:1]))
 
 
-def _read_text(path: Path, buffers: Buffers) -> str:
-    text = buffer_of(path, buffers)
-    if text is not None or not is_file(path):
-        return text or ""
-    try:
-        return path.read_text("utf-8-sig", errors="replace")
-    except OSError:
-        return ""
+def _check(manifest: Path) -> Check:
+    return Check(manifest.absolute())

@@ -1,5 +1,6 @@
 """What a place in a manifest or a config is: its schema, the config it belongs to, its target."""
 
+import json
 import re
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from espnet3_compiler.result import CompileResult
 from espnet3_compiler.schema.descent import child_schema, effective_schema
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Sequence, node_at
-from espnet3_schemas import ROLES, load
+from espnet3_schemas import ROLES, TARGET, load
 
 _SCHEMA_LINE = re.compile(r"\$schema=\S*?(\w+)\.schema\.json")
 _DECLARED = ("configs", "models")
@@ -152,7 +153,7 @@ def matrix_entries(tree: Mapping, path: Path) -> list[Entry]:
 def target_of(node: Node | None) -> str | None:
     """Return the dotted path of the target or function that a mapping names, or None."""
     mapping = as_mapping(node) if node else None
-    found = as_text(mapping.get("_target_")) if mapping else None
+    found = as_text(mapping.get(TARGET)) if mapping else None
     return str(found.value) if found else None
 
 
@@ -178,6 +179,4 @@ def type_words(schema: Schema) -> str:
 
 
 def _written(value: object) -> str:
-    import json
-
     return value if isinstance(value, str) else json.dumps(value)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from espnet3_compiler.diagnostics.diagnostic import Edit
-from espnet3_compiler.lsp.names import NameUse, unwritten_readers
+from espnet3_compiler.lsp.names import NameUse, same_name, unwritten_readers
 from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import Recipe
 from espnet3_compiler.syntax.unknown_name import format_names
@@ -16,9 +16,7 @@ class CannotRename(Exception):  # noqa: N818 - an answer for the user
     """Why a name stays as it is, for the person who wants another."""
 
 
-def rename_edits(
-    use: NameUse, new: str, uses: Iterable[NameUse], recipe: Recipe
-) -> tuple[Edit, ...]:
+def rename_edits(use: NameUse, new: str, uses: list[NameUse], recipe: Recipe) -> tuple[Edit, ...]:
     """Return the edits that give a name another form wherever it is written.
 
     Args:
@@ -30,7 +28,7 @@ def rename_edits(
     Raises:
         CannotRename: The new name is taken or none, or the old one is not only a name.
     """
-    same = [one for one in uses if (one.block, one.name) == (use.block, use.name)]
+    same = same_name(use, uses)
     taken = {one.name for one in uses if one.block == use.block and one.declares}
     _refuse(use, new, same, taken, recipe)
     return tuple(Edit(one.span, _new_text(one, new)) for one in same)
@@ -47,7 +45,7 @@ def refuse_rename(use: NameUse, same: Iterable[NameUse], recipe: Recipe) -> None
     Raises:
         CannotRename: It is made of a row of a matrix, is not declared, or is the name of a role.
     """
-    if "${" in use.name or use.name in {name for _, name in _row_names(recipe)}:
+    if "${" in use.name or use.name in _row_names(recipe):
         raise CannotRename(f'"{use.name}" is one of the names of a group with a matrix')
     if not any(one.declares for one in same):
         raise CannotRename(f'"{use.name}" is not declared in the manifest')
@@ -59,8 +57,8 @@ def refuse_rename(use: NameUse, same: Iterable[NameUse], recipe: Recipe) -> None
         )
 
 
-def _row_names(recipe: Recipe) -> set[tuple[str, str]]:
-    return {key for names in recipe.group_names.rows.values() for key in names}
+def _row_names(recipe: Recipe) -> set[str]:
+    return {name for names in recipe.group_names.rows.values() for _, name in names}
 
 
 def _refuse(use: NameUse, new: str, same: list[NameUse], taken: set[str], recipe: Recipe) -> None:

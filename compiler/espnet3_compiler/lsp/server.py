@@ -8,14 +8,15 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
+from espnet3_compiler.cli.owners import YAML
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.filesystem import buffer_of, real_path
 from espnet3_compiler.lsp.checker import Checker
-from espnet3_compiler.lsp.findings import PROGRAM, code_actions, findings_by_file, is_same_text
-from espnet3_compiler.lsp.owners import YAML
+from espnet3_compiler.lsp.findings import code_actions, findings_by_file
 from espnet3_compiler.lsp.places import Document, document_of
 from espnet3_compiler.lsp.positions import Positions
 from espnet3_compiler.result import CompileResult
+from espnet3_schemas.installation import NAME, installed_version
 
 GC_THRESHOLD = 500_000
 """New objects before garbage is collected: a check makes hardly any cycles, and a pause in the
@@ -41,9 +42,9 @@ class Asked(NamedTuple):
 class RecipeServer(LanguageServer):
     """Holds the checker, and which files have diagnostics in the editor."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self) -> None:
         """Begin with nothing open."""
-        super().__init__(PROGRAM, version)
+        super().__init__(NAME, installed_version() or "0")
         self.checker = Checker(self.publish, self._report_bug)
         self.uris: dict[str, str] = {}
         self._shown: dict[str, tuple[int | None, list[types.Diagnostic]]] = {}
@@ -74,9 +75,9 @@ class RecipeServer(LanguageServer):
         self.window_log_message(types.LogMessageParams(types.MessageType.Error, text))
 
     def is_current(self, source: Source) -> bool:
-        """Return whether a text is still what the editor has."""
-        path = real_path(source.path) if source.path else Path()
-        return is_same_text(source, self.checker.buffers, path)
+        """Return whether a text is still what the editor has, line ends apart."""
+        mine = buffer_of(source.path, self.checker.buffers) if source.path else None
+        return mine is None or _plain(mine) == _plain(source.text)
 
     async def asked(
         self, uri: str, position: types.Position, *, waits: bool = True
@@ -105,17 +106,21 @@ class RecipeServer(LanguageServer):
         return await self.checker.current(path) if path else ()
 
 
+def _plain(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
 def path_of(uri: str) -> Path | None:
     """Return the path of a file that an editor names; None for what is no file."""
     path = to_fs_path(uri) if uri.startswith("file:") else None
     return Path(path) if path else None
 
 
-def make_server(version: str) -> RecipeServer:
+def make_server() -> RecipeServer:
     """Return a server that follows texts, reports findings and offers fixes."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    server = RecipeServer(version)
+    server = RecipeServer()
     _follow_texts(server)
     _offer_fixes(server)
     return server

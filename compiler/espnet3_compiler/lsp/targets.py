@@ -17,6 +17,7 @@ from espnet3_compiler.signature.locate import ModuleLocation, names_below
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.resolve_name import attributes_of, find_definition
 from espnet3_compiler.signature.result import Parameter, Signature
+from espnet3_compiler.signature.split_source import parse_module, statement_at
 
 LONGEST = 1500
 """Characters of a docstring that are shown."""
@@ -25,7 +26,7 @@ DEEPEST = 4
 
 
 class Definition(NamedTuple):
-    """The statement that a dotted path leads to: its module, name and first line, from 1."""
+    """The statement that a dotted path leads to: its module, its name and the line of that."""
 
     location: ModuleLocation
     name: str
@@ -42,22 +43,18 @@ class Member(NamedTuple):
 def members_of(library: Library, path: str) -> list[Member]:
     """Return the modules, classes and functions below a dotted path; packages for none."""
     if not path:
-        return [Member(name, "module") for name in _packages(library)]
+        names = names_below(library.path, library.path.roots)
+        return [Member(name, "module") for name in names if not name.startswith("_")]
     found = find_definition(library, path)
     if isinstance(found, ClassFound):
         return [Member(name, "function") for name in attributes_of(library, found)]
     if not isinstance(found, ModuleFound):
         return []
     below = names_below(library.path, found.location.folders)
-    names = {name: Member(name, "module") for name in below if not name.startswith("_")}
+    members = {name: Member(name, "module") for name in below if not name.startswith("_")}
     for member in _defined_in(library, found.location, 0):
-        names.setdefault(member.name, member)
-    return list(names.values())
-
-
-def _packages(library: Library) -> list[str]:
-    names = names_below(library.path, library.path.roots)
-    return [name for name in names if not name.startswith("_")]
+        members.setdefault(member.name, member)
+    return list(members.values())
 
 
 def _defined_in(library: Library, location: ModuleLocation, depth: int) -> Iterator[Member]:
@@ -97,7 +94,9 @@ def definition_of(library: Library, path: str) -> Definition | None:
         case ClassFound(location, name):
             return Definition(location, name.rpartition(".")[2], found.summary.line)
         case FunctionFound(location, name, pieces):
-            return Definition(location, name.rpartition(".")[2], pieces[-1].first)
+            summary = library.function(location, pieces[-1])
+            line = summary.line if summary else pieces[-1].first
+            return Definition(location, name.rpartition(".")[2], line)
         case CallFound(location, binding) | ValueFound(location, binding):
             return Definition(location, path.rpartition(".")[2], binding.first)
         case _:
@@ -110,38 +109,16 @@ def docstring_of(library: Library, definition: Definition) -> str:
     if file is None:
         return ""
     try:
-        tree = ast.parse("\n".join(_statement_lines(file.text.text, definition)))
+        whole = parse_module(file.text.text) if not definition.name else None
+        top = whole or statement_at(file.text, definition.line)
     except (SyntaxError, ValueError):
         return ""
-    nodes: list[ast.AST] = [*tree.body[:1]] if definition.name else [tree]
-    nodes += [
-        item
-        for node in nodes
-        if isinstance(node, ast.ClassDef)
-        for item in node.body
-        if isinstance(item, ast.FunctionDef) and item.name == "__init__"
-    ]
+    below = top.body if isinstance(top, ast.ClassDef) else []
+    made = [one for one in below if isinstance(one, ast.FunctionDef) and one.name == "__init__"]
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    texts = (ast.get_docstring(node) for node in nodes if isinstance(node, kinds))
+    texts = (ast.get_docstring(node) for node in (top, *made) if isinstance(node, kinds))
     text = next((text for text in texts if text), "")
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-
-
-def _statement_lines(text: str, definition: Definition) -> list[str]:
-    """Return the lines of a statement, without what it is indented by; all lines of a module."""
-    lines = text.split("\n")
-    if not definition.name:
-        return lines
-    first = lines[definition.line - 1]
-    width = len(first) - len(first.lstrip())
-    mine = [first[width:]]
-    for line in lines[definition.line :]:
-        inside = not line.strip() or line[width : width + 1] in (" ", "\t", ")", "#")
-        named = mine[-1].startswith(("@", "async def", "def", "class"))
-        if not (inside or (named and mine[-1].startswith("@"))):
-            break
-        mine.append(line[width:])
-    return mine
 
 
 def describe_target(library: Library, path: str) -> str | None:

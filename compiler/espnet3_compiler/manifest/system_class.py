@@ -22,6 +22,7 @@ from espnet3_compiler.signature.definitions import (
     FunctionFound,
     full_name,
     own_member,
+    own_method,
 )
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.module_summary import FunctionSummary
@@ -151,10 +152,7 @@ def _uncallable_methods(library: Library, found: ClassFound) -> Iterator[tuple[s
 
 
 def _public_method(library: Library, found: ClassFound, name: str) -> FunctionSummary | None:
-    method = own_member(found, name)
-    if name.startswith("_") or not isinstance(method, FunctionFound):
-        return None
-    return library.function(found.location, method.pieces[-1])
+    return None if name.startswith("_") else own_method(library, found, name)
 
 
 def _takes_context(method: FunctionSummary) -> bool:

@@ -6,7 +6,6 @@ What GitHub wants of it: https://docs.github.com/code-security (SARIF support fo
 
 import json
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +14,8 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.explanation import explanation_body
 from espnet3_compiler.diagnostics.source import Span, region_of
 from espnet3_compiler.output.summary import Summary
+from espnet3_schemas.installation import NAME, installed_version
 
-PROGRAM = "espnet3-compile"
 HOME = "https://github.com/espnet/espnet3-compile"
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -42,11 +41,9 @@ def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
 
 
 def _driver() -> dict[str, str]:
-    try:
-        known = {"version": version(PROGRAM)}
-    except PackageNotFoundError:  # run from its sources
-        known = {}
-    return {"name": PROGRAM, "informationUri": HOME, **known}
+    version = installed_version()
+    known = {"version": version} if version else {}
+    return {"name": NAME, "informationUri": HOME, **known}
 
 
 def _sarif_rule(code: Code) -> dict[str, Any]:

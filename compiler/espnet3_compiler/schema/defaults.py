@@ -64,20 +64,6 @@ def _find_defaults(slot: SchemaLocation) -> Mapping:
     return Mapping(tuple(entries), _default_span(slot, {}))
 
 
-class KnownDefaults:
-    """The defaults of the mappings of a schema, each found once: many configs have the same."""
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[str, int], tuple[Schema, Mapping]] = {}
-
-    def at(self, slot: SchemaLocation) -> Mapping:
-        """Return the defaults of the keys of a mapping, see :func:`schema_defaults`."""
-        key = slot.path, id(slot.schema)
-        if key not in self._found:  # the schema is kept, so that no other one gets its id
-            self._found[key] = slot.schema, schema_defaults(slot)
-        return self._found[key][1]
-
-
 def _default_node(slot: SchemaLocation, value: Any) -> Node:
     node = _value_node(slot, value)
     if not isinstance(node, Mapping):

@@ -6,7 +6,12 @@ from typing import NamedTuple
 from espnet3_compiler.signature import locate
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
-from espnet3_compiler.signature.module_summary import Binding, ClassSummary, ModuleSummary
+from espnet3_compiler.signature.module_summary import (
+    Binding,
+    ClassSummary,
+    FunctionSummary,
+    ModuleSummary,
+)
 from espnet3_compiler.signature.result import DefinitionLocation, Missing, NotAnalyzable
 from espnet3_compiler.signature.split_source import Piece
 
@@ -91,6 +96,20 @@ def own_member(found: ClassFound, name: str) -> FunctionFound | Piece | NotAnaly
     if kept[-1].kind == "class":
         return kept[-1]
     return FunctionFound(found.location, f"{found.name}.{name}", tuple(kept), found)
+
+
+def own_method(library: Library, found: ClassFound, name: str) -> FunctionSummary | None:
+    """Return the method that a class itself has under a name.
+
+    Args:
+        library: Reads the method.
+        found: The class.
+        name: The method.
+    """
+    own = own_member(found, name)
+    return (
+        library.function(own.location, own.pieces[-1]) if isinstance(own, FunctionFound) else None
+    )
 
 
 def class_at(

@@ -48,8 +48,8 @@ def _literal_keys(node: FunctionNode, kwargs: str) -> Iterator[str]:
             key = item.slice
         elif isinstance(item, ast.Compare) and isinstance(item.ops[0], ast.In | ast.NotIn):
             key = item.left if _is_name(item.comparators[0], kwargs) else None
-        if isinstance(key, ast.Constant) and isinstance(key.value, str):
-            yield key.value
+        if (text := literal_text(key)) is not None:
+            yield text
 
 
 def _forwarding_call(
@@ -132,6 +132,12 @@ def all_nodes(node: ast.AST) -> tuple[ast.AST, ...]:
 def own_returns(node: FunctionNode) -> tuple[ast.Return, ...]:
     """Return the ``return`` statements of a function, not those of functions in it."""
     return tuple(item for item in own_nodes(node) if isinstance(item, ast.Return))
+
+
+def literal_text(node: ast.AST | None) -> str | None:
+    """Return the text that an expression is, or None."""
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else None
 
 
 def dotted_name(node: ast.expr | None) -> str | None:

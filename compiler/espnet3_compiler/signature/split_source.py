@@ -129,6 +129,21 @@ def function_node(text: ModuleText, piece: Piece) -> ast.FunctionDef | ast.Async
     return node
 
 
+def statement_at(text: ModuleText, line: int) -> ast.stmt | None:
+    """Return the tree of the ``def`` or ``class`` on a line, without decorators; None if none is.
+
+    Args:
+        text: The module's text.
+        line: The line, from 1.
+    """
+    source = text.lines(line, line)
+    indent = source[: len(source) - len(source.lstrip())]
+    piece = next(_cut_pieces(text, line, len(text.line_starts) - 1, indent), None)
+    if piece is None or piece.first != line:
+        return None
+    return _single_statement(text.lines(piece.first, piece.last))
+
+
 def assigned_value(text: ModuleText, first: int, last: int) -> ast.expr | None:
     """Return the value of the assignment on some lines; None when there is not exactly one.
 

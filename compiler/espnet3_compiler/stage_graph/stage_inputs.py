@@ -316,3 +316,9 @@ def _add_leaves(
 
 def _paths_below(paths: tuple[tuple[str, ...], ...], step: str) -> tuple[tuple[str, ...], ...]:
     return tuple(path[1:] for path in paths if path[0] in ("*", step))
+
+
+def starting_weights(stage: StageDecl, resolved: Resolved) -> str | None:
+    """Return ``init_from`` of a stage: a stage or path, and which part goes where."""
+    start = resolved.init_from.get(str(stage.name.value), stage.init_from)
+    return f"{start.value}{stage.init_parts}" if start else None

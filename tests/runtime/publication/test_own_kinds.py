@@ -10,6 +10,7 @@ from espnet3_compiler.cli import main as cli
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.demo import make_demo
 from espnet3_runtime.publication.model import InferenceModel
+from espnet3_runtime.value_type import ValueType
 from tests.warm_kit import run_warm
 
 KINDS = '''
@@ -170,3 +171,13 @@ def test_a_mistake_in_its_declaration(tmp_path: Path, capsys, old: str, new: str
     assert cli.main([str(recipe / "recipe.yaml"), "--check"]) == 1
     told = capsys.readouterr()
     assert said in told.out + told.err
+
+
+def test_a_type_with_files_says_which_method_it_lacks(tmp_path: Path):
+    class Midi(ValueType):
+        suffix = ".mid"
+
+    with pytest.raises(UserError, match=r'the suffix "\.mid", and no write for a\.mid: int'):
+        Midi().write(3, tmp_path / "a.mid")
+    with pytest.raises(UserError, match=r"and no read for a\.mid"):
+        Midi().read(tmp_path / "a.mid")

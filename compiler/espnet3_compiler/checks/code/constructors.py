@@ -13,9 +13,8 @@ from espnet3_compiler.signature.classes import is_torch_module
 from espnet3_compiler.signature.definitions import (
     DATACLASS,
     ClassFound,
-    FunctionFound,
     MroClass,
-    own_member,
+    own_method,
 )
 from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.syntax.provenance import use_location
@@ -29,11 +28,8 @@ def check_constructors(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
 
 
 def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic]:
-    own = own_member(found, "__init__")
-    if not isinstance(own, FunctionFound) or not found.summary.bases:
-        return
-    function = module.library.function(found.location, own.pieces[-1])
-    if function is None or not function.alone or function.decorators:
+    own = own_method(module.library, found, "__init__") if found.summary.bases else None
+    if own is None or not own.alone or own.decorators:
         return
     order = resolution_order(module.library, found)
     generated = any(item.name in (DATACLASS, "dataclass") for item in found.summary.decorators)
@@ -42,7 +38,7 @@ def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic
     yield Diagnostic(
         "R516",
         f'"{found.location.name}.{found.name}" sets attributes before nn.Module is initialized',
-        Label(line_span(module.file.source, function.alone), "fails here"),
+        Label(line_span(module.file.source, own.alone), "fails here"),
         (Label(use_location(module.name), "imported for this"),),
         help=("write super().__init__() as the first line of __init__",),
     )

@@ -8,14 +8,14 @@ Only audio that nothing but tokenizers and labels of the runtime changes is judg
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.fields import preprocessor_of, split_entries, texts_of
+from espnet3_compiler.checks.data.fields import preprocessor_of, split_entries
 from espnet3_compiler.checks.data.sample_fields import keeps_field
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.no_effect import is_filled, whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.manifest.values import mapping_entries
+from espnet3_compiler.manifest.values import as_texts, mapping_entries
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, certain_configs
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
@@ -63,7 +63,7 @@ def _check_split(
         return
     custom = written_entry(block, "loader") or written_entry(block, "sampler")
     limit = written_entry(batches, "batch_bins")
-    field = next((str(one.value) for one in texts_of(batches.get("length_key"))), "")
+    field = next((str(one.value) for one in as_texts(batches.get("length_key"))), "")
     rate, most = whole_number(rates.get(field)), whole_number(limit.value) if limit else None
     sized = is_filled(batches) and not custom
     if not (sized and limit and rate and most and most < rate):

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries
+from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries, is_available
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind
@@ -68,6 +68,11 @@ def class_of(library: Library, path: str) -> ClassFound | None:
     """Return the class that a dotted path names, if it is one."""
     found = resolve_name.find_definition(library, path) if all(path.split(".")) else None
     return found if isinstance(found, ClassFound) else None
+
+
+def dataset_class(data: DatasetEntry) -> ClassFound | None:
+    """Return the class ``Dataset`` of an entry, if it can be read."""
+    return class_of(data.library, f"{data.module}.Dataset") if is_available(data) else None
 
 
 def method_body(library: Library, path: str, name: str) -> FunctionBody | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, child_nodes
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, child_nodes, own_nodes
 
 _CONDITIONS = (ast.If, ast.IfExp, ast.While)
 _NOT_CERTAIN = (
@@ -67,6 +67,33 @@ def is_stored(node: ast.AST, name: str) -> bool:
         isinstance(item, ast.Name) and item.id == name and not isinstance(item.ctx, ast.Load)
         for item in all_nodes(node)
     )
+
+
+def may_be_another(node: FunctionNode, name: str) -> bool:
+    """Return whether the name of a parameter is set anew, or one of a function inside."""
+    own = all_nodes(node.args)
+    every = (one for one in all_nodes(node) if isinstance(one, ast.arg))
+    return is_stored(node, name) or any(one.arg == name and one not in own for one in every)
+
+
+def assigned_values(node: FunctionNode, name: str, *, kept: bool = False) -> list[ast.expr] | None:
+    """Return all that a function sets a variable to; None where it does so in another way.
+
+    Args:
+        node: The function.
+        name: The variable.
+        kept: Whether an argument, and what ``+=`` makes of a variable, is nothing else.
+    """
+    given = any(isinstance(one, ast.arg) and one.arg == name for one in all_nodes(node.args))
+    changed = [one.target for one in own_nodes(node) if kept and isinstance(one, ast.AugAssign)]
+    names = [one for one in all_nodes(node) if isinstance(one, ast.Name) and one.id == name]
+    stores = [one for one in names if not isinstance(one.ctx, ast.Load) and one not in changed]
+    values = [
+        one.value
+        for one in own_nodes(node)
+        if isinstance(one, ast.Assign) and len(one.targets) == 1 and one.targets[0] in stores
+    ]
+    return values if len(values) == len(stores) and (kept or not given) else None
 
 
 def is_asked(node: FunctionNode, name: str) -> bool:

@@ -15,7 +15,7 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
 from espnet3_compiler.signature import classes, definitions, resolve_name
-from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
+from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.result import Missing
 from espnet3_compiler.syntax.unknown_name import format_names
@@ -125,11 +125,8 @@ def incomplete_class(
     """
     file, near = library.file(found.location), closest_match(missing[0], others)
     assert file is not None
-    method = definitions.own_member(found, near) if near else None
-    line, word = found.summary.line, found.name
-    if near and isinstance(method, FunctionFound):
-        summary = library.function(found.location, method.pieces[-1])
-        line, word = (summary.line, near) if summary else (line, word)
+    method = definitions.own_method(library, found, near) if near else None
+    line, word = (method.line, method.name) if method else (found.summary.line, found.name)
     advice = f"write def {missing[0]} in the class"
     return Diagnostic(
         "R425",

@@ -12,7 +12,7 @@ from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.checks.data.sample_fields import Fields
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.signature import split_source
-from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.signature.flow import all_nodes, literal_text
 
 _SHARED = 2
 """Fields of an item that a list has in common with it, for being the list of its columns."""
@@ -69,6 +69,6 @@ def _lists_of(module: RecipeModule) -> Iterator[Fields]:
         return
     for node in all_nodes(split_source.parse_module(module.file.text.text)):
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
-            texts = [item.value if isinstance(item, ast.Constant) else None for item in node.elts]
-            if all(isinstance(text, str) for text in texts):
-                yield frozenset(str(text) for text in texts)
+            texts = list(map(literal_text, node.elts))
+            if None not in texts:
+                yield frozenset(filter(None, texts))

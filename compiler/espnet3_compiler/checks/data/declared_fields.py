@@ -7,8 +7,8 @@ Fails: ``fields = {"speech": "wave"}``; ``fields = {"speech": {"sample_rate": 16
 import ast
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import class_of, entries_of
-from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
+from espnet3_compiler.checks.data.bodies import dataset_class, entries_of
+from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -27,13 +27,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R604 for kinds that do not exist, R603 for fields without one."""
     stages = [one for one in recipe.stages if stage_kind(one) != "create_dataset"]
     entries = [one for stage in stages for one in entries_of(stage, recipe, resolved)]
-    yield from first_per_location(
-        found for data in filter(is_available, entries) for found in _check_data(data)
-    )
+    yield from first_per_location(found for data in entries for found in _check_data(data))
 
 
 def _check_data(data: DatasetEntry) -> Iterator[Diagnostic]:
-    found = class_of(data.library, f"{data.module}.Dataset")
+    found = dataset_class(data)
     file = data.library.file(found.location) if found and found.location.local else None
     if found is None or file is None or len(found.summary.members.get(_FIELDS, ())) != 1:
         return

@@ -10,7 +10,7 @@ Only what the code says plainly is compared: a ``Dataset`` whose items are writt
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.code.modules import recipe_modules
-from espnet3_compiler.checks.data.bodies import class_of
+from espnet3_compiler.checks.data.bodies import dataset_class
 from espnet3_compiler.checks.data.columns import is_mentioned, listed_columns
 from espnet3_compiler.checks.data.sample_fields import (
     Fields,
@@ -28,6 +28,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
+from espnet3_compiler.manifest.values import as_texts
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
@@ -158,7 +159,7 @@ def _check_text_field(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> I
     if any(written_entry(block, key) for key in ("train_file", "text_builder")):
         return
     entries = split_entries(recipe, config, "train")
-    for node in (*texts_of(block.get("field")), *texts_of(block.get("text"))):
+    for node in (*as_texts(block.get("field")), *as_texts(block.get("text"))):
         known = _fields_beside(node, fields_before(entries), entries, recipe, resolved)
         yield from _unknown_fields(node, known, f"{_OF_BLOCK[name]} a field")
 
@@ -201,7 +202,7 @@ def _check_batches(
             what = "batches are balanced by a field"
             what = what if kind.value == "category" else "batches have one value of a field"
             raw = fields_before(entries, transformed=False)
-            for name in texts_of(batches.get("category_key")):
+            for name in as_texts(batches.get("category_key")):
                 known = _fields_beside(name, raw, entries, recipe, resolved)
                 yield from _unknown_fields(name, known, what)
 
@@ -260,7 +261,7 @@ def _check_lengths(
 
 def _unknown_fields(node: Node | None, fields: Fields | None, what: str) -> Iterator[Diagnostic]:
     """Yield a finding for each written field that items do not have."""
-    for name in texts_of(node) if fields else ():
+    for name in as_texts(node) if fields else ():
         if fields and name.value not in fields and is_written(name):
             yield _unknown_field(name, fields, what)
 
@@ -271,7 +272,7 @@ def _may_have_lengths(data: DatasetEntry) -> bool:
 
 
 def _may_have(data: DatasetEntry, attribute: str) -> bool:
-    found = class_of(data.library, f"{data.module}.Dataset") if is_available(data) else None
+    found = dataset_class(data)
     if found is None:
         return True
     order = resolve_name.resolution_order(data.library, found)
@@ -319,15 +320,9 @@ def _check_inference(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> It
             yield _unknown_field(entry.key, before, "the contract declares an input")
     after = fields_after(config, "test", before, recipe)
     names = {entry.name for entry in declared}
-    for node in texts_of(config.get("input_key")):
+    for node in as_texts(config.get("input_key")):
         if after and node.value not in after and node.value not in names:
             yield _unknown_field(node, after, "the model is called with a field")
-
-
-def texts_of(node: Node | None) -> list[Scalar]:
-    """Return the texts of a list, or a text that stands alone."""
-    items = node.items if isinstance(node, Sequence) else (node,)
-    return [one for one in items if isinstance(one, Scalar) and isinstance(one.value, str)]
 
 
 def _check_columns(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:

@@ -8,10 +8,11 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, function_body, method_body
-from espnet3_compiler.checks.data.certain_code import is_stored, positional_names
+from espnet3_compiler.checks.data.certain_code import may_be_another
 from espnet3_compiler.checks.targets.nodes import config_keys, find_targets, flag_value
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.signature.flow import all_nodes, literal_text
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
@@ -37,18 +38,15 @@ def _check_function(recipe: Recipe, path: Scalar, *, partial: bool) -> Iterator[
         if partial
         else method_body(recipe.library, name, "__call__")
     )
-    names = positional_names(body.node) if body else []
-    if body is None or not names or is_stored(body.node, names[0]):
+    args = [*body.node.args.posonlyargs, *body.node.args.args] if body else []
+    names = [one.arg for one in args[0 if partial else 1 :]]  # of a method without self
+    if body is None or not names or may_be_another(body.node, names[0]):
         return
-    nodes = ast.walk(body.node)
-    fields = [one for one in nodes if isinstance(one, ast.Subscript) and _is_field(one.slice)]
+    subscripts = [one for one in all_nodes(body.node) if isinstance(one, ast.Subscript)]
+    fields = [one for one in subscripts if literal_text(one.slice) is not None]
     wrong = [one for one in fields if _is_item(one.value, names[0], body)]
     for item in wrong[:1]:
         yield _finding(body, name if partial else f"{name}.__call__", item, path)
-
-
-def _is_field(index: ast.expr) -> bool:
-    return isinstance(index, ast.Constant) and isinstance(index.value, str)
 
 
 def _is_item(value: ast.expr, items: str, body: FunctionBody) -> bool:
@@ -63,12 +61,13 @@ def _is_item(value: ast.expr, items: str, body: FunctionBody) -> bool:
 
 def _is_loop_variable(name: str, items: str, body: FunctionBody) -> bool:
     """Return whether a name is bound by loops over the items alone."""
-    loops = [one for one in ast.walk(body.node) if isinstance(one, ast.For | ast.comprehension)]
+    loops = [one for one in all_nodes(body.node) if isinstance(one, ast.For | ast.comprehension)]
     over = [one.target for one in loops if isinstance(one.iter, ast.Name) and one.iter.id == items]
     bound = [
         one
-        for one in ast.walk(body.node)
-        if isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Store)
+        for one in all_nodes(body.node)
+        if (isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Store))
+        or (isinstance(one, ast.arg) and one.arg == name)
     ]
     return bool(bound) and all(one in over for one in bound)
 

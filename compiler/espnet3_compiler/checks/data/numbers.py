@@ -6,9 +6,10 @@ A batch has ``NAME_lengths`` for an array, and nothing of the kind for a number.
 import ast
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, method_body, returned_values
+from espnet3_compiler.checks.data.certain_code import assigned_values
 from espnet3_compiler.checks.data.sample_fields import changed_fields
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_nodes
+from espnet3_compiler.signature.flow import FunctionNode, literal_text, own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, is_null
 from espnet3_schemas import TARGET
@@ -55,12 +56,12 @@ def _numbers_of(value: ast.expr, node: FunctionNode) -> frozenset[str]:
     found: set[str] = set()
     pairs = zip(value.keys, value.values, strict=True) if isinstance(value, ast.Dict) else ()
     for key, item in pairs:
-        name = key.value if isinstance(key, ast.Constant) else None
+        name = literal_text(key)
         if key is None:
             found.clear()  # what is put in after it may be of another kind
-        elif isinstance(name, str) and _is_number(item, node, 0):
+        elif name is not None and _is_number(item, node, 0):
             found.add(name)
-        elif isinstance(name, str):
+        elif name is not None:
             found.discard(name)
     return frozenset(found)
 
@@ -79,20 +80,6 @@ def _is_number(value: ast.expr, node: FunctionNode, depth: int) -> bool:
         case ast.BinOp(left=left, right=right):
             return _is_number(left, node, depth) and _is_number(right, node, depth)
         case ast.Name(id=name) if depth < _DEPTH:
-            return _is_number_by_name(name, node, depth)
+            given = assigned_values(node, name)
+            return bool(given) and all(_is_number(one, node, depth + 1) for one in given or ())
     return False
-
-
-def _is_number_by_name(name: str, node: FunctionNode, depth: int) -> bool:
-    """Return whether all that a function binds to a name are plain numbers."""
-    every = [item for item in all_nodes(node) if isinstance(item, ast.Name) and item.id == name]
-    bound = [item for item in every if isinstance(item.ctx, ast.Store)]
-    given = [
-        item.value
-        for item in own_nodes(node)
-        if isinstance(item, ast.Assign) and len(item.targets) == 1 and item.targets[0] in bound
-    ]
-    arguments = {item.arg for item in all_nodes(node.args) if isinstance(item, ast.arg)}
-    if name in arguments or not given or len(given) != len(bound):
-        return False
-    return all(_is_number(value, node, depth + 1) for value in given)

@@ -19,6 +19,7 @@ from espnet3_compiler.checks.data.bodies import (
     gives_nothing,
     method_body,
 )
+from espnet3_compiler.checks.data.certain_code import assigned_values
 from espnet3_compiler.checks.data.single_tensors import is_single
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.checks.targets.nodes import (
@@ -32,7 +33,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_returns
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, literal_text, own_returns
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.lightning_models import lightning_model, recipe_classes
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
@@ -156,8 +157,7 @@ def _check_step(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterato
 def _literal_keys(node: ast.expr | None) -> set[str]:
     """Return the keys of a mapping that is written out."""
     keys = node.keys if isinstance(node, ast.Dict) else ()
-    texts = [key.value for key in keys if isinstance(key, ast.Constant)]
-    return {text for text in texts if isinstance(text, str)}
+    return {text for key in keys if (text := literal_text(key)) is not None}
 
 
 def _check_target(library: Library, target: TargetNode) -> Iterator[Diagnostic]:
@@ -210,27 +210,11 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
 
 def _lists_among(body: FunctionBody, given: list[ast.Return]) -> Iterator[ast.expr]:
     """Yield the keys of mappings that are returned under which a list or mapping stands."""
-    for item in given:
-        pairs = (
-            (item.value.keys, item.value.values) if isinstance(item.value, ast.Dict) else ((), ())
-        )
-        for key, value in zip(*pairs, strict=True):
-            made = _made_values(body.node, value) if isinstance(value, ast.Name) else [value]
-            if key and made and all(isinstance(one, _LISTS) for one in made):
-                yield key
-
-
-def _made_values(node: FunctionNode, name: ast.Name) -> list[ast.expr]:
-    """Return all that a function sets a variable to; nothing where it does so in another way."""
-    nodes = all_nodes(node)
-    stores = [one for one in nodes if isinstance(one, ast.Name) and one.id == name.id]
-    bound = sum(isinstance(one.ctx, ast.Store) for one in stores)
-    values = [
-        one.value
-        for one in nodes
-        if isinstance(one, ast.Assign) and len(one.targets) == 1 and one.targets[0] in stores
-    ]
-    return values if len(values) == bound else []
+    dicts = [item.value for item in given if isinstance(item.value, ast.Dict)]
+    for key, value in (pair for one in dicts for pair in zip(one.keys, one.values, strict=True)):
+        made = assigned_values(body.node, value.id) if isinstance(value, ast.Name) else [value]
+        if key and made and all(isinstance(one, _LISTS) for one in made):
+            yield key
 
 
 def _is_wrong(node: FunctionNode, value: ast.expr | None, wanted: str) -> bool:

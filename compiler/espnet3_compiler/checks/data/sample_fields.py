@@ -18,7 +18,7 @@ from espnet3_compiler.checks.data.bodies import (
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.values import as_text
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_nodes
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, literal_text, own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.span_key import is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, is_null
@@ -199,11 +199,7 @@ def _field_arguments(library: Library, node: Mapping) -> dict[str, str | None]:
         return {}
     kept = _kept_arguments(made.node)
     read = _attributes_as_fields(body.node, sample_parameter(body.node))
-    texts = {
-        name: value.value
-        for name, value in default_values(made)
-        if isinstance(value, ast.Constant) and isinstance(value.value, str)
-    }
+    texts = {name: literal_text(value) for name, value in default_values(made)}
     names = [kept[one] for one in read if one in kept]
     return {one: None if open_ended else texts.get(one) for one in names}
 
@@ -323,8 +319,8 @@ def _join(parts: Iterable[Fields | None]) -> Fields | None:
 
 
 def _constant(key: ast.expr) -> Fields | None:
-    text = key.value if isinstance(key, ast.Constant) else None
-    return frozenset((text,)) if isinstance(text, str) else None
+    text = literal_text(key)
+    return None if text is None else frozenset((text,))
 
 
 def _fields_of_name(name: str, scope: _Scope, depth: int) -> Fields | None:

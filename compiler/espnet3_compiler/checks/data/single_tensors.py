@@ -7,8 +7,8 @@ can be added, too.
 
 import ast
 
-from espnet3_compiler.checks.data.certain_code import positional_names
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, dotted_name
+from espnet3_compiler.checks.data.certain_code import assigned_values, is_stored, positional_names
+from espnet3_compiler.signature.flow import FunctionNode, dotted_name
 
 _METHODS = frozenset(
     (
@@ -41,22 +41,13 @@ def is_single(node: FunctionNode, value: ast.expr, asked: frozenset[str] = froze
             return any(is_single(node, one, asked) for one in (left, right))
         case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in _METHODS:
             first, _, _ = (dotted_name(owner) or "").partition(".")
-            return not first or first in _own_names(node) or dotted_name(owner) in _OF_TORCH
+            own = first in positional_names(node) or is_stored(node, first)
+            return not first or own or dotted_name(owner) in _OF_TORCH
         case ast.Subscript(slice=ast.Tuple(elts=parts)):
             return any(isinstance(one, ast.Slice) for one in parts)
         case ast.Name(id=name):
             return name in asked or _is_single_variable(node, name, asked | {name})
     return isinstance(value, ast.UnaryOp)
-
-
-def _own_names(node: FunctionNode) -> set[str]:
-    """Return the variables and parameters of a method, without its first: ``self``."""
-    stored = {one.id for one in all_nodes(node) if isinstance(one, ast.Name) and _is_stored(one)}
-    return {*positional_names(node), *stored}
-
-
-def _is_stored(node: ast.Name) -> bool:
-    return not isinstance(node.ctx, ast.Load)
 
 
 def _is_single_variable(node: FunctionNode, name: str, asked: frozenset[str]) -> bool:
@@ -67,11 +58,7 @@ def _is_single_variable(node: FunctionNode, name: str, asked: frozenset[str]) ->
         name: The variable.
         asked: The variables that are asked for, this one among them.
     """
-    nodes = all_nodes(node)
-    changed = [one.target for one in nodes if isinstance(one, ast.AugAssign)]
-    names = [one for one in nodes if isinstance(one, ast.Name) and one.id == name]
-    stores = [one for one in names if _is_stored(one) and one not in changed]
-    set_by = [one for one in nodes if isinstance(one, ast.Assign) and one.targets[0] in stores]
-    if len(set_by) != len(stores) or not (stores or name in positional_names(node)):
+    values = assigned_values(node, name, kept=True)
+    if values is None or not (values or name in positional_names(node)):
         return False
-    return all(is_single(node, one.value, asked) for one in set_by)
+    return all(is_single(node, one, asked) for one in values)

@@ -8,13 +8,12 @@ The shards of a data set with ``total_shards`` have lengths and numbers of their
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import class_of, entries_of
+from espnet3_compiler.checks.data.bodies import dataset_class, entries_of
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.datasets import (
     DatasetEntry,
     dataset_entries,
     entry_span,
-    is_available,
 )
 from espnet3_compiler.checks.training.monitors import scheduler_blocks
 from espnet3_compiler.checks.training.no_effect import LENGTH_BATCHES, whole_number
@@ -51,7 +50,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         config = certain_config(stage, "training", resolved)
         for split in ("train", "valid") if config else ():
             assert config is not None
-            entries = list(dataset_entries(recipe.library, config, certain=True, splits=(split,)))
+            entries = dataset_entries(recipe.library, config, certain=True, splits=(split,))
             stream = next((data for data in entries if is_stream_entry(data)), None)
             shards = next((data for data in entries if is_sharded_entry(data)), None)
             if stream is not None:
@@ -70,7 +69,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def is_stream_entry(data: DatasetEntry) -> bool:
     """Return whether the data set of an entry is certainly a stream of samples."""
-    found = class_of(data.library, f"{data.module}.Dataset") if is_available(data) else None
+    found = dataset_class(data)
     return found is not None and is_stream(data.library, found)
 
 
@@ -91,7 +90,7 @@ def is_stream(library: Library, found: ClassFound) -> bool:
 
 def is_sharded_entry(data: DatasetEntry) -> bool:
     """Return whether the data set of an entry certainly gives parts of itself."""
-    found = class_of(data.library, f"{data.module}.Dataset") if is_available(data) else None
+    found = dataset_class(data)
     return found is not None and is_sharded(data.library, found)
 
 

@@ -14,10 +14,9 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.definitions import (
     ClassFound,
-    FunctionFound,
     MroClass,
     definition_location,
-    own_member,
+    own_method,
 )
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.module_summary import FunctionSummary
@@ -42,7 +41,7 @@ _PHASES = {
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R429 for hooks with other arguments than Lightning gives, R441 for those of no name."""
-    modules = list(recipe_modules(recipe, resolved))
+    modules = recipe_modules(recipe, resolved)
     for module in modules:
         for found, _ in module.classes():
             if found.summary.bases:
@@ -82,11 +81,9 @@ def _is_hearer(item: MroClass) -> bool:
 
 def _plain_method(library: Library, found: ClassFound, name: str) -> FunctionSummary | None:
     """Return a method that a class defines once, without decorators."""
-    own = own_member(found, name)
-    if not isinstance(own, FunctionFound) or len(own.pieces) > 1:
-        return None
-    function = library.function(found.location, own.pieces[-1])
-    return function if function and not function.decorators else None
+    method = own_method(library, found, name)
+    once = len(found.summary.members[name]) == 1
+    return method if method and once and not method.decorators else None
 
 
 def _overridden(

@@ -101,13 +101,13 @@ def _check_objects(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
     read = {binding.config for stage in stages for binding in stage.configs}
     for target in find_targets(recipe, resolved):
-        path = target.node.get(TARGET)
-        call = _OF_OBJECTS.get(config_keys(target.path))
+        path, keys = target.node.get(TARGET), config_keys(target.path)
+        call = _OF_OBJECTS.get(keys)
         if not isinstance(path, Scalar) or not target.judged or target.path[1] not in read:
             continue
         if call:
             yield from _check_object(recipe.library, target, path, call)
-        elif config_keys(target.path)[-1:] == ("writer",):
+        elif (*keys[:1], *keys[-1:]) == ("output_artifacts", "writer"):
             yield from _check_writer(recipe.library, path)
 
 

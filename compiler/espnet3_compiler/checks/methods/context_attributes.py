@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, function_body, method_body
-from espnet3_compiler.checks.data.certain_code import is_stored
+from espnet3_compiler.checks.data.certain_code import is_asked, may_be_another
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -46,13 +46,18 @@ def _users(recipe: Recipe) -> Iterator[tuple[FunctionBody, Span]]:
             body = method_body(recipe.library, recipe.system.class_path, kind)
         else:
             body = None
-        if body and _takes_context(body) and not is_stored(body.node, _CONTEXT):
+        if body and _takes_context(body) and not _may_differ(body):
             yield body, stage.call.span if stage.call else recipe.system.name.span
 
 
 def _takes_context(body: FunctionBody) -> bool:
     args = body.node.args
     return any(one.arg == _CONTEXT for one in (*args.posonlyargs, *args.args, *args.kwonlyargs))
+
+
+def _may_differ(body: FunctionBody) -> bool:
+    """Return whether a function may read another context, or asks what its own has."""
+    return may_be_another(body.node, _CONTEXT) or is_asked(body.node, _CONTEXT)
 
 
 def _reads(body: FunctionBody) -> Iterator[ast.Attribute]:

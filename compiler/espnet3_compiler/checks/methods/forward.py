@@ -36,7 +36,7 @@ from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.classes import ResolvedMethod, find_method, is_torch_module
-from espnet3_compiler.signature.definitions import ClassFound, FunctionFound, is_patched, own_member
+from espnet3_compiler.signature.definitions import ClassFound, is_patched, own_method
 from espnet3_compiler.signature.flow import own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read_method
@@ -60,7 +60,6 @@ from espnet3_schemas import TARGET
 
 _SET_ELSEWHERE = r"\.forward\s*=|[\"']forward[\"']"
 _LABELS = "labels"
-_WANTS = {_LABELS: "gives no loss without"}
 _ADVICE = (
     "write def forward(self, …) with the fields of a batch by name, which returns the loss; "
     "the runtime makes the steps and the optimizers"
@@ -120,20 +119,13 @@ def _may_get_forward(library: Library, item: ClassFound) -> bool:
 
 
 def _without_forward(library: Library, found: ClassFound, path: Scalar) -> Diagnostic:
-    file, line, word = library.file(found.location), found.summary.line, found.name
-    step = own_member(found, "training_step")
-    function = (
-        library.function(found.location, step.pieces[-1])
-        if isinstance(step, FunctionFound)
-        else None
-    )
-    if function:
-        line, word = function.line, function.name
+    file, step = library.file(found.location), own_method(library, found, "training_step")
+    line, word = (step.line, step.name) if step else (found.summary.line, found.name)
     assert file is not None
     return Diagnostic(
         "R425",
         f"{path.value} lacks forward, which training calls",
-        Label(file.span_of(line, word), "not called" if function else "no forward"),
+        Label(file.span_of(line, word), "not called" if step else "no forward"),
         (Label(use_location(path), "trained here"),),
         (_ADVICE,),
     )
@@ -236,23 +228,20 @@ def _check_foreign(library: Library, path: Scalar, fields: Fields) -> Iterator[D
     model = str(path.value).removesuffix(".from_pretrained")
     taken = _parameters_of_forward(library, model) if model.startswith("transformers.") else {}
     needed = [name for name, required in taken.items() if required and name not in fields]
-    near = closest_match(_LABELS, fields)
-    if near and near not in taken and _LABELS in taken and is_certain_match(_LABELS, fields):
-        needed += [_LABELS] if _LABELS not in fields else []
-    known = ", ".join(sorted(fields - {"utt_id"}))
-    for name in needed[:1]:
-        yield value_finding(
-            "R431",
-            f'{path.value}.forward {_WANTS.get(name, "needs")} "{name}", which the data do not have'
-            + (f', and takes no "{near}"' if name == _LABELS else ""),
-            path,
-            "called with the fields of a batch",
-            advice=(
-                f'did you mean "{name}"? The preprocessor names the fields of a batch'
-                if name == _LABELS
-                else f'the data have {known}: let a preprocessor call one of them "{name}"',
-            ),
-        )
+    near, given = closest_match(_LABELS, fields), ", ".join(sorted(fields - {"utt_id"}))
+    absent = "which the data do not have"
+    if needed:
+        advice = f'the data have {given}: let a preprocessor call one of them "{needed[0]}"'
+        yield _foreign_field(path, f'needs "{needed[0]}", {absent}', advice)
+    elif near and near not in taken and _LABELS in taken and is_certain_match(_LABELS, fields):
+        problem = f'gives no loss without "{_LABELS}", {absent}, and takes no "{near}"'
+        advice = f'did you mean "{_LABELS}"? The preprocessor names the fields of a batch'
+        yield _foreign_field(path, problem, advice)
+
+
+def _foreign_field(path: Scalar, problem: str, advice: str) -> Diagnostic:
+    message, label = f"{path.value}.forward {problem}", "called with the fields of a batch"
+    return value_finding("R431", message, path, label, advice=(advice,))
 
 
 def _parameters_of_forward(library: Library, path: str) -> dict[str, bool]:

@@ -15,6 +15,7 @@ from espnet3_compiler.checks.data.bodies import (
     method_body,
     returned_values,
 )
+from espnet3_compiler.checks.data.certain_code import assigned_values
 from espnet3_compiler.checks.methods.forward import trained_model
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -48,11 +49,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_body(body: FunctionBody, path: Scalar) -> Iterator[Diagnostic]:
-    every = [_without_gradient(body, value) for value in returned_values(body.node)]
+    values = returned_values(body.node)
+    every = [_without_gradient(body, value) for value in values]
     found = [one for one in every if one]
     for made, word in found if len(found) == len(every) else ():
         yield _finding(body, made, word, path)
-    values = returned_values(body.node)
     if values and all(map(_has_no_loss, values)):
         yield Diagnostic(
             "R428",
@@ -110,11 +111,10 @@ def _without_grad(node: FunctionNode, shift: int) -> tuple[ast.expr, int] | None
 def _without_gradient(body: FunctionBody, value: ast.expr) -> tuple[ast.expr, str] | None:
     """Return what makes the loss that is returned one without gradient, and its word."""
     loss = _loss_of(value)
-    made = _made_by(body, loss) if isinstance(loss, ast.Name) else loss
-    match made:
-        case ast.Call(func=ast.Attribute(attr=name), args=[]) if name in _CUTTING:
+    match assigned_values(body.node, loss.id) if isinstance(loss, ast.Name) else [loss]:
+        case [ast.Call(func=ast.Attribute(attr=name), args=[]) as made] if name in _CUTTING:
             return made, f".{name}()"
-        case ast.Call(func=ast.Name(id="float")):
+        case [ast.Call(func=ast.Name(id="float")) as made]:
             return made, "float()"
     return None
 
@@ -131,20 +131,6 @@ def _loss_of(value: ast.expr) -> ast.expr | None:
         case ast.Tuple(elts=[first, *_]):
             return first
     return value
-
-
-def _made_by(body: FunctionBody, name: ast.Name) -> ast.expr | None:
-    """Return what a variable is, where a function sets it once."""
-    stores = [
-        one
-        for one in all_nodes(body.node)
-        if isinstance(one, ast.Name) and one.id == name.id and isinstance(one.ctx, ast.Store)
-    ]
-    for item in all_nodes(body.node) if len(stores) == 1 else ():
-        match item:
-            case ast.Assign(targets=[ast.Name(id=other)], value=value) if other == name.id:
-                return value
-    return None
 
 
 def _finding(body: FunctionBody, made: ast.expr, word: str, path: Scalar) -> Diagnostic:

@@ -22,38 +22,35 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at
 from espnet3_schemas import TARGET
 from espnet3_schemas.bundles import DEMO_BUNDLE, DEMO_FILES, LAYERS, TRUSTED_TARGETS
 
-FROM_PACKED = "espnet3_runtime.publication.model.InferenceModel.from_packed"
+_FROM_PACKED = "espnet3_runtime.publication.model.InferenceModel.from_packed"
 """Loads the model of a bundle."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R433 for code that a demo may not run, R202 for files that it writes itself."""
-    packs = list(stages_of_kind("pack_model", recipe))
-    inference = certain_config(packs[0], "inference", resolved) if len(packs) == 1 else None
+    foreign = _foreign_target(recipe, resolved) if recipe.complete else None
     found: list[Diagnostic] = []
     for stage in stages_of_kind("pack_demo", recipe):
-        demo = certain_config(stage, "demo", resolved)
-        if demo and inference and recipe.complete:
-            foreign = _foreign_target(packs[0], inference, resolved)
-            found += _check_trust(stage, demo, foreign) if foreign else ()
-        if demo:
+        if demo := certain_config(stage, "demo", resolved):
+            found += _check_trust(stage, demo, foreign[1]) if foreign else ()
             found += _check_files(demo, recipe)
-    for stage in stages_of_kind("infer", recipe):
+    for stage in stages_of_kind("infer", recipe) if foreign else ():
         config = certain_config(stage, "inference", resolved)
         model = config.get("model") if config else None
-        if isinstance(model, Mapping) and inference and recipe.complete:
-            foreign = _foreign_target(packs[0], inference, resolved)
-            found += _check_model(packs[0], model, foreign) if foreign else ()
+        if foreign and isinstance(model, Mapping):
+            found += _check_model(*foreign, model)
     yield from first_per_location(found)
 
 
-def _foreign_target(stage: StageDecl, inference: Mapping, resolved: Resolved) -> Scalar | None:
-    """Return the first target of a bundle that nobody runs without trust."""
-    for target, of_model in packed_targets(stage, inference, resolved):
+def _foreign_target(recipe: Recipe, resolved: Resolved) -> tuple[StageDecl, Scalar] | None:
+    """Return the only stage that packs, and the first target that its bundle runs with trust."""
+    packs = list(stages_of_kind("pack_model", recipe))
+    inference = certain_config(packs[0], "inference", resolved) if len(packs) == 1 else None
+    for target, of_model in packed_targets(packs[0], inference, resolved) if inference else ():
         path = str(target.value)
         layer = of_model and path.startswith(LAYERS)
         if "${" not in path and path not in TRUSTED_TARGETS and not layer:
-            return target
+            return packs[0], target
     return None
 
 
@@ -73,20 +70,20 @@ def _check_trust(stage: StageDecl, demo: Mapping, foreign: Scalar) -> Iterator[D
     )
 
 
-def _check_model(pack: StageDecl, model: Mapping, foreign: Scalar) -> Iterator[Diagnostic]:
+def _check_model(pack: StageDecl, foreign: Scalar, model: Mapping) -> Iterator[Diagnostic]:
     """Report the bundle of a recipe as a model without trust in its code.
 
     Args:
         pack: The stage that packs it.
-        model: The model of an inference config.
         foreign: What of the bundle needs trust.
+        model: The model of an inference config.
     """
     target, directory, trust = (model.get(k) for k in (TARGET, "directory", "trust_user_code"))
-    loads = isinstance(target, Scalar) and target.value == FROM_PACKED
+    if not isinstance(target, Scalar) or target.value != _FROM_PACKED:
+        return
     used = output_uses(directory) if isinstance(directory, Scalar) else ()
     trusted = trust is not None and not (isinstance(trust, Scalar) and trust.value is False)
-    if loads and not trusted and any(name == pack.name.value for name, _, _ in used):
-        assert isinstance(target, Scalar)
+    if not trusted and any(name == pack.name.value for name, _, _ in used):
         yield value_finding(
             "R433",
             f"the bundle may not run {foreign.value}, which it wants to run",

@@ -2,10 +2,12 @@
 
 Passes: ``word: {kind: category, choices: [yes, no]}``; ``point: {kind: vector, size: 3}``;
 ``tune: {kind: own, type: {_target_: src.kinds.Midi}}``.
-Fails: ``word: {kind: category}``; ``word: {kind: text, choices: [yes, no]}``.
+Fails: ``word: {kind: category}``; ``word: {kind: text, choices: [yes, no]}``; an input of a type
+with a ``suffix`` that has no ``read``.
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -19,41 +21,56 @@ from espnet3_compiler.signature.resolve_name import find_definition, resolution_
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, is_null, node_at
 from espnet3_schemas import TARGET
 
 _KIND_OF = {"size": "vector", "choices": "category", "columns": "table", "type": "own"}
 """By a key that only one kind has: that kind."""
-_SIDES = ("inputs", "outputs")
+_SIDES = {"inputs": "read", "outputs": "write"}
+"""The sides of a contract, each with the method of a type by which its files are had."""
+_BASE = "ValueType"
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R603 for kinds without their choices or type, R604 for what is of another kind."""
+    """Yield R603 for kinds without their choices or type, R604 for what is of another kind.
+
+    R425 is for types that lack a method.
+    """
     yield from first_per_location(
         found
         for name, config in configs_in_role(recipe, resolved, "inference")
         if resolved.is_certain(name)
-        for side in _SIDES
+        for side, method in _SIDES.items()
         for field in mapping_entries(node_at(config, ("contract", side)))
-        for found in (*_check_field(field), *_check_type(field, recipe.library))
+        for found in (*_check_field(field), *_check_type(field, method, recipe.library))
     )
 
 
-def _check_type(field: Entry, library: Library) -> Iterator[Diagnostic]:
-    """Report a type of an own kind that certainly does not derive from ``ValueType``."""
+def _check_type(field: Entry, method: str, library: Library) -> Iterator[Diagnostic]:
+    """Report a type of an own kind that certainly is no ``ValueType``, or lacks a method."""
     path = node_at(field.value, ("type", TARGET))
     if not isinstance(path, Scalar) or is_unresolved(path):
         return
     found = find_definition(library, str(path.value))
     order = resolution_order(library, found) if isinstance(found, ClassFound) else ()
-    names = [one.name if isinstance(one, ClassFound) else "ValueType" for one in order]
-    if names and "ValueType" not in names:
+    names = [one.name if isinstance(one, ClassFound) else _BASE for one in order]
+    own = takewhile(lambda one: isinstance(one, ClassFound) and one.name != _BASE, order)
+    members = {name for one in own if isinstance(one, ClassFound) for name in one.summary.members}
+    if names and _BASE not in names:
         yield value_finding(
             "R604",
             f'"{path.value}" is no ValueType, as the type of "{field.name}" is',
             path,
             "another class",
             advice=("derive it from espnet3_runtime.value_type.ValueType",),
+        )
+    elif "suffix" in members and method not in members:
+        yield value_finding(
+            "R425",
+            f'{path.value} has a suffix and no {method}, and "{field.name}" is a file then',
+            path,
+            f"no {method}",
+            advice=(f"write def {method} in the class, or remove suffix",),
         )
 
 
@@ -93,6 +110,5 @@ def _check_field(field: Entry) -> Iterator[Diagnostic]:
             )
 
 
-def _is_empty(node: object) -> bool:
-    is_null = node is None or (isinstance(node, Scalar) and node.value is None)
-    return is_null or (isinstance(node, Sequence) and not node.items)
+def _is_empty(node: Node | None) -> bool:
+    return is_null(node) or (isinstance(node, Sequence) and not node.items)

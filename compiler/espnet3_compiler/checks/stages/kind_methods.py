@@ -22,7 +22,7 @@ from espnet3_compiler.manifest.stage_kinds import WILDCARD, has_own_method, stag
 from espnet3_compiler.manifest.system_declaration import read_declaration
 from espnet3_compiler.signature.classes import ResolvedMethod, find_method
 from espnet3_compiler.signature.definitions import ClassFound
-from espnet3_compiler.signature.flow import all_nodes, own_returns
+from espnet3_compiler.signature.flow import all_nodes, literal_text, own_returns
 from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.stage_graph.stage_inputs import binding_keys, outputs_of
 from espnet3_compiler.syntax.tree import node_at
@@ -76,7 +76,7 @@ def _outputs(method: _KindMethod) -> Iterator[Diagnostic]:
     for returned in own_returns(method.body.node) if known else ():  # else it may return any
         keys += filter(None, returned.value.keys if isinstance(returned.value, ast.Dict) else ())
     for key in keys:
-        name = _text(key)
+        name = literal_text(key)
         if name is not None and name not in known:
             yield _unknown_output(method, key, name, known)
 
@@ -165,7 +165,7 @@ def _is_config(role: str, item: ast.AST) -> bool:
     """Return whether an expression is ``context.configs["ROLE"]``."""
     match item:
         case ast.Subscript(value=value, slice=key):
-            return _is_of_context(value, "configs") and _text(key) == role
+            return _is_of_context(value, "configs") and literal_text(key) == role
     return False
 
 
@@ -191,7 +191,7 @@ def _undeclared_read(
         f'the stage kind "{method.kind}" reads {what}, and its declaration does not say so',
         Label(method.body.span_in(key), _not_in(known)),
         _declared_at(method, *path),
-        did_you_mean(closest_match(_text(key) or "", known), hint),
+        did_you_mean(closest_match(literal_text(key) or "", known), hint),
         ("a stage sees no more of the configs than its kind declares",),
     )
 
@@ -248,11 +248,6 @@ def _is_of_context(item: ast.AST, attribute: str) -> bool:
         case ast.Attribute(value=ast.Name(id=name), attr=attr):
             return name == _CONTEXT and attr == attribute
     return False
-
-
-def _text(node: ast.expr) -> str | None:
-    value = node.value if isinstance(node, ast.Constant) else None
-    return value if isinstance(value, str) else None
 
 
 def _declared_at(method: _KindMethod, *path: str) -> tuple[Label, ...]:

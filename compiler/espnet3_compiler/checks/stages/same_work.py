@@ -21,7 +21,11 @@ from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.manifest.row_ids import ID
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import binding_keys, outputs_read_by
+from espnet3_compiler.stage_graph.stage_inputs import (
+    binding_keys,
+    outputs_read_by,
+    starting_weights,
+)
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Node, Plain, Scalar, to_python
@@ -81,7 +85,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             alike.setdefault(work.key, []).append(work)
         for group in alike.values():
             found += _compare_group(group, works, unread, recipe)
-            found += _compare_rows(group, recipe)
+            found += _compare_rows(group, recipe, resolved)
     yield from first_per_location(found)
 
 
@@ -114,24 +118,21 @@ def _compare_group(
     return [finding for _, finding in sorted(found.items())]
 
 
-def _compare_rows(group: list[_Work], recipe: Recipe) -> Iterator[Diagnostic]:
+def _compare_rows(group: list[_Work], recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Report the names of a matrix that set nothing apart but the names of stages.
 
     Args:
         group: Stages that do the same.
         recipe: The recipe.
+        resolved: The weights that stages start from.
     """
     first: dict[tuple[object, ...], Mapping] = {}
     for work in group:
         row = recipe.rows.get(("stages", work.name))
         if row is None or ("configs", work.binding.config) not in recipe.rows:
             continue  # rows with one config may repeat it on purpose
-        node = work.stage.node
-        written = (
-            [node.get(key) for key in ("needs", "init_from")] if isinstance(node, Mapping) else []
-        )
-        read = json.dumps([to_python(one) for one in written if one], default=repr)
-        key = (work.stage.name.span.text, tuple(one.name for one in row), read)
+        names, start = tuple(one.name for one in row), starting_weights(work.stage, resolved)
+        key = (work.stage.name.span.text, names, start)
         other = first.setdefault(key, row)
         for entry in row:
             before = other.get(entry.name)

@@ -2,7 +2,8 @@
 
 Passes: three trainings of one model, each but the first with ``init_from`` of the one before, and
 an infer stage that reads a checkpoint of the last; a training after which nothing infers.
-Fails: the same where the infer stage still reads a checkpoint of the second.
+Fails: the same where the infer stage still reads a checkpoint of the second; a training of a model
+that nothing reads, and an infer stage whose config makes a model of that class without weights.
 
 Of two trainings one that starts from nothing may be there for its curves, and one on a part of the
 data to see whether all works. One that starts a new model from the weights of an old one, which
@@ -14,11 +15,13 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.call_stages import CONTEXT_PARAMETER
 from espnet3_compiler.checks.training.trial_runs import LIMITS, TRIALS
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind, stages_of_kind
+from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.stage_graph.graph import StageEdge, stage_edges
@@ -26,10 +29,12 @@ from espnet3_compiler.stage_graph.kind_edges import stage_name
 from espnet3_compiler.stage_graph.stage_inputs import (
     certain_config,
     leaves_read_by,
+    model_of,
     output_uses,
 )
 from espnet3_compiler.syntax.span_key import span_key
-from espnet3_compiler.syntax.tree import Mapping, walk_scalars
+from espnet3_compiler.syntax.tree import Mapping, Scalar, is_null, walk_scalars
+from espnet3_schemas import TARGET
 
 _USERS = ("infer", "pack_model")
 _FEW = 2
@@ -45,6 +50,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     read = {edge.producer for edge in edges}
     unread = [one for name, one in trainings.items() if name not in read]
     users = {stage_name(one) for one in recipe.stages if stage_kind(one) in _USERS}
+    if len(unread) == len(trainings):
+        yield from _check_untrained(unread, recipe, resolved)
     used = any(edge.producer in trainings and edge.consumer in users for edge in edges)
     if len(unread) != 1 or not used or _may_be_read(unread[0], recipe, resolved):
         return
@@ -54,6 +61,35 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     several = len(trainings) > _FEW and not _is_trial(unread[0], resolved)
     if _may_be_meant(unread[0], earlier, recipe) if starts else several:
         yield _finding(unread[0], earlier)
+
+
+def _check_untrained(
+    trainings: list[StageDecl], recipe: Recipe, resolved: Resolved
+) -> Iterator[Diagnostic]:
+    """Report inference with new weights, after a training of the same class that nothing reads."""
+    for stage in stages_of_kind("infer", recipe):
+        config = certain_config(stage, "inference", resolved)
+        own = config.get("model") if config and is_null(config.get("checkpoint")) else None
+        path = own.get(TARGET) if isinstance(own, Mapping) else None
+        if not isinstance(path, Scalar):
+            continue
+        for training in recipe.stages[: recipe.stages.index(stage)]:
+            model = model_of(training, resolved) if training in trainings else None
+            same = model and text_of(model.get(TARGET)) == path.value
+            if same and not _may_be_read(training, recipe, resolved):
+                yield _untrained(stage, training, path)
+
+
+def _untrained(stage: StageDecl, training: StageDecl, path: Scalar) -> Diagnostic:
+    name = stage_name(training)
+    return value_finding(
+        "R818",
+        f'stage "{stage.name.value}" makes a model anew, and no stage reads what "{name}" trains',
+        path,
+        "random weights",
+        related=(Label(training.name.span, "trains this class"),),
+        advice=(f"write checkpoint: ${{stages.{name}.best_checkpoint}} beside model",),
+    )
 
 
 def _may_be_meant(training: StageDecl, earlier: list[StageEdge], recipe: Recipe) -> bool:

@@ -14,6 +14,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
+from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.stage_graph.lightning_models import self_trained_configs
 from espnet3_compiler.syntax.span_key import span_key, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, is_null, node_at
@@ -92,10 +93,8 @@ def _training_settings(config: Mapping, *, own_steps: bool) -> Iterator[JudgedSe
 
 def is_filled(batches: Mapping) -> bool:
     """Return whether batches are filled up to ``batch_bins``."""
-    kind = batches.get("type")
-    balanced = isinstance(kind, Scalar) and kind.value == "category"
-    sized = isinstance(kind, Scalar) and kind.value in SIZED_BATCHES
-    return sized or (balanced and not is_null(batches.get("batch_bins")))
+    kind = text_of(batches.get("type"))
+    return kind in SIZED_BATCHES or (kind == "category" and not is_null(batches.get("batch_bins")))
 
 
 def _batch_settings(block: Mapping, *, alone: bool) -> Iterator[JudgedSetting]:

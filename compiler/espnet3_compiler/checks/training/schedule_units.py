@@ -24,7 +24,7 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, children
 
-_LENGTHS = ("T_max", "T_0", "total_steps", "num_training_steps")
+_LENGTHS = ("T_max", "T_0", "total_iters", "total_steps", "num_training_steps")
 """Arguments that say how long a schedule is."""
 
 _WARMUPS = ("warmup_steps", "num_warmup_steps", "warmup_iters")

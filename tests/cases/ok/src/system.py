@@ -8,7 +8,9 @@ class MiniSystem(ASRSystem):
     """Recognition and a stage of its own."""
 
     def polish(self, context: StageContext) -> Outputs:
-        """Make it shine."""
+        """Make it shine, where a later context has a title."""
+        if hasattr(context, "title"):
+            context.log.info(context.title)
         return {"shine": context.directory}
 
 
