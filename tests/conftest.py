@@ -1,5 +1,7 @@
 """What holds for all tests."""
 
+import contextlib
+import importlib
 import os
 from collections.abc import Iterator
 
@@ -8,10 +10,13 @@ from hypothesis import settings
 
 from espnet3_compiler.signature.cache import CACHE_VARIABLE
 
-# readline, loaded by pytest or where workers are started, exports the width of a terminal that is
-# none, past os.environ.
-os.environ.pop("COLUMNS", None)
-os.unsetenv("COLUMNS")
+# readline, loaded where workers are started, exports the size of a terminal that is none, past
+# os.environ: to subprocesses alone.
+with contextlib.suppress(ImportError):
+    importlib.import_module("readline")
+for size in ("COLUMNS", "LINES"):
+    os.environ.pop(size, None)
+    os.unsetenv(size)
 
 # A busy machine is no mistake: no example is timed.
 settings.register_profile("untimed", deadline=None)

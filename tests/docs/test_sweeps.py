@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.docs.tutorial_kit import PAGE, Reader
+from tests.docs.tutorial_kit import PAGE, Follower
 
 PROGRAMS = {
     "espnet3-compile": [sys.executable, "-m", "espnet3_compiler"],
@@ -13,5 +13,5 @@ PROGRAMS = {
 
 def test_the_page_about_sweeps_holds(tmp_path: Path):
     page = PAGE.with_name("sweeps.md")
-    kinds = Reader(tmp_path, PROGRAMS, lambda _: None).follow(page)
+    kinds = Follower(tmp_path, PROGRAMS, lambda _: None).follow(page)
     assert kinds == {"yaml", "diff", "console"}

@@ -8,126 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.output import human
-from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_schemas import LOCK
 from espnet3_schemas.build_records import source_path
-from tests.docs.tutorial_kit import PAGE, blocks
-
-DATASET = """
-class DatasetBuilder:
-    def __init__(self, data_dir):
-        self.path = data_dir / "train.tsv"
-
-    def is_source_prepared(self):
-        return True
-
-    def prepare_source(self):
-        pass
-
-    def is_built(self):
-        return self.path.exists()
-
-    def build(self):
-        self.path.write_text("a\\tyes\\nb\\tyes\\nc\\tno")
-
-
-class Dataset:
-    def __init__(self, split="train"):
-        self.split = split
-
-    def __len__(self):
-        return 3
-
-    def __getitem__(self, index):
-        return {"utt_id": str(index), "x": index, "text": "yes"}
-"""
-MODEL = """
-import torch
-
-
-class Net(torch.nn.Module):
-    def __init__(self, weights):
-        super().__init__()
-        self.layer = torch.nn.Linear(1, 1)
-
-    def forward(self, x):
-        loss = self.layer(x[:, None]).sum()
-        return loss, {"loss": loss}, len(x)
-"""
-INFERENCE = """
-checkpoint: ${stages.train.best_checkpoint}
-dataset: {test: [{name: train, data_src_args: {split: train}}]}
-runner: {_target_: src.decode.Run}
-input_key: x
-output_keys: [text]
-"""
-RUNNER = """
-class Run:
-    def __call__(self, model, x, **_):
-        return [{"text": "yes"} for _ in x]
-"""
-METRICS = """
-metrics:
-  - name: wer
-    metric: {_target_: espnet3_runtime.metrics.wer.WER}
-    inputs: {ref: "dataset:text", hyp: text}
-"""
-FILES = {
-    "dataset/__init__.py": DATASET,
-    "src/__init__.py": "",
-    "src/model.py": MODEL,
-    "src/decode.py": RUNNER,
-    "conf/inference.yaml": INFERENCE,
-    "conf/metrics.yaml": METRICS,
-}
-
-
-def put(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-
-
-def edit(file: Path, old: str, new: str) -> None:
-    text = file.read_text()
-    assert text.count(old) == 1
-    file.write_text(text.replace(old, new))
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    """Write what the page shows, the package beside the recipe, and the rest of the recipe."""
-    for _, name, text in blocks(PAGE.with_name("systems.md")):
-        put(tmp_path / ("lab/recipe.yaml" if name == "recipe.yaml" else f"site/{name}"), text)
-    for folder in ("mylab", "mylab/systems"):
-        (tmp_path / "site" / folder / "__init__.py").touch()
-    for name, text in FILES.items():
-        put(tmp_path / "lab" / name, text)
-    return tmp_path / "lab"
+from tests.docs.systems_kit import INFERENCE, checked, declare_log, edit, put
+from tests.warm_kit import run_warm
 
 
 def run(recipe: Path, *words: str) -> tuple[int, str]:
     """Run Python in the recipe, where the package is installed; return its code and output."""
     environment = {**os.environ, "PYTHONPATH": str(recipe.parent / "site")}
-    command = [sys.executable, *words]
-    done = subprocess.run(
-        command, cwd=recipe, env=environment, text=True, capture_output=True, check=False
-    )
+    if words[0] == "build/run.py":
+        done = run_warm(*words, folder=recipe, environment=environment)
+    else:
+        command = [sys.executable, *words]
+        done = subprocess.run(
+            command, cwd=recipe, env=environment, text=True, capture_output=True, check=False
+        )
     return done.returncode, done.stdout + done.stderr
 
 
 def check(recipe: Path, *words: str) -> tuple[int, str]:
     return run(recipe, "-m", "espnet3_compiler", *words, "recipe.yaml")
-
-
-def checked(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the report of a check where the package is installed."""
-    monkeypatch.chdir(recipe)
-    monkeypatch.syspath_prepend(recipe.parent / "site")
-    return human.render(
-        compile_manifest(Path("recipe.yaml")).diagnostics, Summary(manifests=("recipe.yaml",))
-    )
 
 
 def test_a_lab_shares_a_system(recipe: Path):
@@ -221,16 +123,6 @@ def test_a_kind_outside_the_usual_stages_runs_where_it_is_named(recipe: Path):
     assert (code, "weigh_labels    done" in said) == (0, True), said
 
 
-def declare_log(recipe: Path, log_dir: str) -> None:
-    """Declare in the package where the log of ``weigh_labels`` goes."""
-    declaration = recipe.parent / "site/mylab/systems/labels.yaml"
-    edit(
-        declaration,
-        "    consumes: [create_dataset]\n",
-        f"    log_dir: {log_dir}\n    consumes: []\n",
-    )
-
-
 def test_the_log_of_a_stage_goes_where_its_system_says(recipe: Path):
     declare_log(recipe, "logs.folder")
     schema = recipe.parent / "site/mylab/systems/weighting.schema.json"
@@ -256,27 +148,6 @@ def test_the_log_of_a_stage_goes_where_its_system_says(recipe: Path):
     assert "log data/weigh_labels.log" in (recipe / "exp/recipe/report.html").read_text()
     _, said = run(recipe, *stages, "--set", "weighting.logs.folder=elsewhere/of/it", "--force")
     assert (recipe / "elsewhere/of/it/weigh_labels.log").exists(), said
-
-
-LOGS = [
-    ("savepath", 'log_dir names "savepath", which config "weighting" does not have'),
-    ("leasd", 'did you mean "least"?'),
-    ("least", 'log_dir names "least", which is no directory'),
-    ("least.path", 'log_dir names "least.path", which config "weighting" does not have'),
-    ("../logs", "a key (tokens.save_path), or a path"),
-    ("${stages.train.best_checkpoint}/x", "a path begins with ${exp_dir} or ${data_dir}"),
-]
-
-
-@pytest.mark.parametrize(("log_dir", "more"), LOGS)
-def test_a_log_that_has_no_place(
-    recipe: Path, monkeypatch: pytest.MonkeyPatch, log_dir: str, more: str
-):
-    declare_log(recipe, log_dir)
-    said = checked(recipe, monkeypatch)
-    assert more in said, said
-    assert f"--> {SYSTEM}:8:14\n" in said, said
-    assert said.count("error[") == 1, said
 
 
 @pytest.mark.parametrize(
@@ -311,24 +182,6 @@ def test_a_file_of_no_package_is_not_found(tmp_path: Path, name: str):
     assert not source_path(name, tmp_path).exists()
 
 
-METHODS = [
-    ("class LabelSystem(BaseSystem)", "class LabelSystem(elsewhere.System)"),
-    ("    def weigh_labels(self, context: StageContext)", "    @timed\n    def weigh_labels(self)"),
-    ("    def weigh_labels(", "    weigh_labels = make_stage()\n\n    def _weigh("),
-]
-
-
-@pytest.mark.parametrize(("old", "new"), METHODS)
-def test_a_method_that_cannot_be_read_is_a_kind_where_it_is_declared(
-    recipe: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
-):
-    edit(recipe.parent / "site/mylab/systems/labels.py", old, new)
-    declaration = recipe.parent / "site/mylab/systems/labels.yaml"
-    if "elsewhere" in new:
-        edit(declaration, "weigh_labels, train,", "weigh_labels, mix_labels, train,")
-    assert ": no mistakes" in checked(recipe, monkeypatch)
-
-
 @pytest.mark.parametrize("system", ["enh", "src.system.Own"])
 def test_a_system_that_ships_gives_its_defaults_too(recipe: Path, system: str):
     base = "from espnet3_runtime.systems.enh import EnhancementSystem as Base"
@@ -341,76 +194,3 @@ def test_a_system_that_ships_gives_its_defaults_too(recipe: Path, system: str):
     metric, place = said.splitlines()[2:4]
     assert metric.endswith('"espnet3_runtime.metrics.si_sdr.SISDRImprovement"'), said
     assert "espnet3_schemas/systems/enh.json:" in place
-
-
-SYSTEM, RECIPE = "../site/mylab/systems/labels.yaml", "recipe.yaml"
-MISTAKES = [
-    ("roles:\n      w", "role:\n      w", "R601", f"{SYSTEM}:6:5", 'did you mean "roles"?'),
-    ("[least]", "[leest]", "R214", f"{SYSTEM}:7:27", 'did you mean "least"?'),
-    ("  weigh_labels:\n    t", "  weigh_label:\n    t", "R214", f"{SYSTEM}:4:3", "weigh_labels"),
-    ("weigh_labels, train,", "weigh_lables, train,", "R214", f"{SYSTEM}:2:26", "weigh_labels"),
-    ("[create_dataset]", "[create_data]", "R214", f"{SYSTEM}:8:16", "create_dataset"),
-    ("weighting.schema", "weight.schema", "R701", f"{SYSTEM}:16:13", "does not exist"),
-    ("weighting.schema.json", "labels.yaml", "R214", f"{SYSTEM}:16:13", "cannot be used as JSON"),
-    ("{least: 2}", "{least: two}", "R602", f"{RECIPE}:3:9", f"{SYSTEM}:17:23"),
-    ("lr: 1e-3", "lt: 1e-3", "R502", f"{RECIPE}:6:3", f"{SYSTEM}:20:48"),
-    ("path: weights.json", "path: '${exp_dir}/w'", "R214", f"{SYSTEM}:10:23", "is not replaced"),
-    ("path: weights.json", "path: ../w", "R606", f"{SYSTEM}:10:23", "or ${data_dir} alone"),
-    ("reads: [least]", "reads: least", "R602", f"{SYSTEM}:7:26", "must be a list"),
-    (
-        "[create_dataset, weigh",
-        "[[], weigh",
-        "R602",
-        f"{SYSTEM}:2:10",
-        '"stages[0]" must be text',
-    ),
-    ("{least: 2}", "none.yaml", "R701", f"{SYSTEM}:17:15", "does not exist"),
-]
-
-
-@pytest.mark.parametrize(("old", "new", "code", "place", "more"), MISTAKES)
-def test_a_mistake_in_a_declaration(
-    recipe: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    old: str,
-    new: str,
-    code: str,
-    place: str,
-    more: str,
-):
-    file = recipe.parent / "site/mylab/systems/labels.yaml"
-    edit(file, old, new)
-    said = checked(recipe, monkeypatch)
-    assert said.count("\nerror[") + said.startswith("error[") == 1, said
-    assert f"[{code} " in said, said
-    assert f"--> {place}\n" in said, said
-    assert more in said, said
-
-
-OF_THE_RECIPE = [
-    ("models: {net", "stages: [train, weigh_labels]\nmodels: {net", "R402"),
-    ("weigh_labels.weights", "weigh_labels.wieghts", "R404"),
-    ("configs:\n", "configs:\n  weighting: {leest: 2}\n", "R601"),
-    ("configs:\n", "configs:\n  weighting: {least: 0}\n", "R605"),
-]
-
-
-@pytest.mark.parametrize(("old", "new", "code"), OF_THE_RECIPE)
-def test_a_recipe_is_held_to_what_its_system_declares(
-    recipe: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, code: str
-):
-    manifest = recipe / "recipe.yaml"
-    manifest.write_text(manifest.read_text().replace(old, new))
-    said = checked(recipe, monkeypatch)
-    assert f"[{code} " in said, said
-
-
-def test_without_its_package_the_recipe_says_what_is_missing(
-    recipe: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.chdir(recipe)
-    found = compile_manifest(Path("recipe.yaml")).diagnostics
-    assert [one.code for one in found] == ["R603"]
-    assert found[0].help[1:] == (
-        'install the package of "mylab.systems.labels.LabelSystem", which may declare them',
-    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.docs.tutorial_kit import Reader, blocks
+from tests.docs.tutorial_kit import Follower, blocks
 
 PROGRAMS = {
     "espnet3-compile": [sys.executable, "-m", "espnet3_compiler"],
@@ -29,7 +29,7 @@ def test_the_page_holds_on_a_new_machine(tmp_path: Path):
         (home / f"{module}.py").write_text(
             f'raise ModuleNotFoundError("left out", name="{module}")\n'
         )
-    kinds = Reader(tmp_path, PROGRAMS, installed, PYTHONPATH=str(home)).follow()
+    kinds = Follower(tmp_path, PROGRAMS, installed, PYTHONPATH=str(home)).follow()
     assert kinds == {"sh", "python", "yaml", "diff", "console"}
 
 

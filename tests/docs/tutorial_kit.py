@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.warm_kit import run_warm
+
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -79,6 +81,17 @@ class Reader:
                     pytest.fail(f"nobody knows what a block {other} means")
         return kinds
 
+    def start(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
     def write(self, name: str, text: str) -> None:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,16 +110,18 @@ class Reader:
             self.folder /= command.removeprefix("cd ")
             return
         first, *others = command.split()
-        done = subprocess.run(
-            [*self.programs.get(first, [first]), *others],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        done = self.start([*self.programs.get(first, [first]), *others])
         fails = any(line.startswith(("error", "~ ")) for line in expected)
         assert done.returncode == int(fails), done.stdout
         said = "".join(f"{line}\n" for line in done.stdout.splitlines())
         assert re.fullmatch(pattern(expected), said), f"{command}\n{said}"
+
+
+class Follower(Reader):
+    """A reader whose runs have imported PyTorch and Lightning already."""
+
+    def start(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        if "build/run.py" not in command:
+            return super().start(command)
+        words = command[command.index("build/run.py") :]
+        return run_warm(*words, folder=self.folder, environment=self.environment, joined=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from evaluation.recipes import GENERATED, RECIPES, settings
+from tests.warm_kit import run_warm
 
 
 def copy_recipes(target: Path) -> Path:
@@ -18,9 +19,12 @@ def copy_recipes(target: Path) -> Path:
 
 
 def run(*command: str, folder: Path, **extra: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with arguments in a folder; ``extra`` goes into its environment."""
+    """Run a script or a module of Python in a folder; ``extra`` goes into its environment."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **extra}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as for a user, for whom bytecode is written
+    warm = command[0].endswith("build/run.py") or " ".join(command).startswith("-m espnet3_runtime")
+    if warm and "PYTHONPATH" not in extra:  # it may hold a sitecustomize
+        return run_warm(*command, folder=folder, environment=environment)
     return subprocess.run(
         [sys.executable, *command],
         cwd=folder,

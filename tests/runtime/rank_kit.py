@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.runtime.training_kit import SETS
+from tests.warm_kit import run_warm
 
 SCRIPT = """
 import os, sys
@@ -35,12 +36,9 @@ with interrupts.installed():
 
 
 def start(recipe, trainer, *, resume=False, **changes):
-    script = recipe / "run.py"  # Lightning starts the other rank with the same command
-    tests = str(Path(__file__).parents[2])
-    names = {"tests": tests, "recipe": str(recipe), "resume": resume, "changes": changes}
-    script.write_text(SCRIPT.format(trainer=trainer, **names))
+    """Start both ranks in the background."""
     return subprocess.Popen(
-        [sys.executable, str(script)],
+        [sys.executable, write(recipe, trainer, resume=resume, changes=changes)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -48,10 +46,21 @@ def start(recipe, trainer, *, resume=False, **changes):
     )
 
 
-def finish(process):
-    out, err = process.communicate(timeout=180)
-    assert process.returncode == 0, (out, err)
-    return err
+def write(recipe, trainer, **names):
+    """Write the script of a rank; Lightning starts the other one with the same command."""
+    script = recipe / "run.py"
+    names |= {"tests": str(Path(__file__).parents[2]), "recipe": str(recipe)}
+    script.write_text(SCRIPT.format(trainer=trainer, **names))
+    return str(script)
+
+
+def run_ranks(recipe, trainer, *, resume=False, **changes):
+    """Let both ranks train to the end; return what they said."""
+    script = write(recipe, trainer, resume=resume, changes=changes)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = run_warm(script, folder=recipe, environment=environment)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    return done.stderr
 
 
 PLAIN = """

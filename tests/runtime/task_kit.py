@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from espnet3_runtime.config import ConfigView
+from tests.warm_kit import run_warm
 
 FAKE = Path(__file__).parent / "fake_espnet"
 REAL = find_spec("espnet2") is not None
@@ -116,6 +117,9 @@ def run(folder: Path, *command: str, fake: bool = True) -> subprocess.CompletedP
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if fake:
         environment["PYTHONPATH"] = str(FAKE)
+    if command[0] == "build/run.py":
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        return run_warm(*command, folder=folder, environment=environment)
     arguments = [sys.executable, "-B", *command]
     return subprocess.run(
         arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False

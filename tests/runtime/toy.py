@@ -1,6 +1,7 @@
 """Recipes of a few lines of Python, compiled by the compiler in this process."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from espnet3_compiler.build.files import build_files
 from espnet3_compiler.build.write import write_build
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_schemas import LOCK
+from tests.warm_kit import run_warm
 
 
 @dataclass
@@ -88,10 +90,19 @@ class Toy:
         return value
 
     def python(self, *arguments: str, cwd: Path | None = None, **more: Any) -> Any:
-        """Run ``build/run.py`` in a process of its own and return what ``subprocess.run`` does."""
-        command = [sys.executable, str(self.build / "run.py"), *arguments]
+        """Run ``build/run.py`` and return what ``subprocess.run`` does.
+
+        Args:
+            arguments: Of the run.
+            cwd: Where it runs.
+            more: For ``subprocess.run``; with it, Python is started, not forked.
+        """
+        place, words = cwd or self.directory, (str(self.build / "run.py"), *arguments)
+        if not more:
+            return run_warm(*words, folder=place, environment=os.environ)
+        command = [sys.executable, *words]
         return subprocess.run(
-            command, cwd=cwd or self.directory, capture_output=True, text=True, check=False, **more
+            command, cwd=place, capture_output=True, text=True, check=False, **more
         )
 
     def start(self, *arguments: str, **more: Any) -> "subprocess.Popen[str]":

@@ -5,9 +5,13 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.compiler.convert.shapes_kit import Conversions, convert, write_shape
+from tests.compiler.convert.shapes_table import SHAPES
 
 WHEEL = ("--no-deps", "--python-version", "3.12", "--only-binary", ":all:", "espnet==202611")
 
@@ -55,6 +59,18 @@ def converted_bells(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, lis
     report = json.loads(done.stdout)
     assert report["clean"]
     return folder, listed_keys(report)
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Conversions:
+    """Return what converts a shape by its name, each once."""
+
+    @cache
+    def convert_shape(name: str) -> tuple[Path, int, dict]:
+        recipe = write_shape(SHAPES[name], name, tmp_path_factory.mktemp(name))
+        return (recipe, *convert(recipe))
+
+    return convert_shape
 
 
 def listed_keys(report: dict) -> list[dict]:

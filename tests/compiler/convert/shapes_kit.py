@@ -4,11 +4,16 @@ Each lies in a tree as ESPnet3 has it: ``egs3/TEMPLATE/<system>/conf`` with defa
 ``espnet3/systems/<system>/system.py`` where it has a System of its own, ``egs3/toy/<name>``.
 """
 
-from collections.abc import Mapping
+import contextlib
+import io
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+
+from espnet3_compiler.cli import main as cli
 
 TEMPLATE = """
 num_device: 1
@@ -160,6 +165,18 @@ def write_shape(shape: Shape, name: str, tree: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
     return recipe
+
+
+def convert(recipe: Path) -> tuple[int, dict]:
+    """Return the exit code and report of a conversion."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
+        code = cli.main(["--from-espnet3", str(recipe), "--format", "json"])
+    return code, json.loads(said.getvalue())
+
+
+Conversions = Callable[[str], tuple[Path, int, dict]]
+"""Gives the directory of a shape by its name, and the exit code and report of its conversion."""
 
 
 def merge_texts(below: str, above: str) -> str:

@@ -1,5 +1,13 @@
 """The table of small ESPnet3 recipes: one after each system of its public history, and more."""
 
+from tests.compiler.convert.shapes_batches import (
+    BY_FIELD,
+    CATEGORIES,
+    CHUNKS,
+    FOLDED,
+    POWERS,
+    SEVERAL_CHUNKS,
+)
 from tests.compiler.convert.shapes_kit import (
     ASR,
     INFERENCE,
@@ -109,59 +117,6 @@ schedulers:
   generator: {scheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 2}}
   discriminator: {scheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 2}}
 """
-CHUNKS = """
-dataloader:
-  train:
-    iter_factory:
-      _target_: espnet2.iterators.chunk_iter_factory.ChunkIterFactory
-      batch_size: 4
-      chunk_length: "100"
-      chunk_shift_ratio: 0.25
-      num_cache_chunks: 64
-      excluded_key_prefixes: [enroll]
-      batches: {type: unsorted, batch_size: 1, shape_files: ["${stats_dir}/train/speech_shape"]}
-"""
-CATEGORIES = """
-dataloader:
-  train:
-    iter_factory:
-      _target_: espnet2.iterators.category_iter_factory.CategoryIterFactory
-      batch_type: catbel
-      num_iters_per_epoch: 7
-      sampler_args: {batch_size: 3, category2utt_file: data/label2utt, num_batches: }
-"""
-FOLDED = """
-dataloader:
-  train:
-    iter_factory:
-      _target_: espnet2.iterators.sequence_iter_factory.SequenceIterFactory
-      shuffle: true
-      batches:
-        type: folded
-        batch_size: 20
-        fold_lengths: [80000, 150]
-        min_batch_size: 2
-        utt2category_file: data/utt2text
-        shape_files: ["${stats_dir}/train/speech_shape", "${stats_dir}/train/text_shape"]
-"""
-POWERS = """
-dataset:
-  train: [{data_src_args: {split: train}}, {data_src_args: {split: other}}]
-dataloader:
-  train:
-    iter_factory:
-      _target_: espnet2.iterators.category_iter_factory.CategoryIterFactory
-      batch_type: catpow_balance_dataset
-      sampler_args:
-        batch_bins: 900
-        max_batch_size: 8
-        category_upsampling_factor: 0.5
-        dataset_upsampling_factor: 0.3
-        category2utt_file: data/label2utt
-        dataset2utt_file: data/dataset2utt
-        utt2dataset_file: data/utt2dataset
-        shape_files: ["${stats_dir}/train/speech_shape"]
-"""
 ONE_SET = "{dataset: {train: [{data_src_args: {split: train}}]}}"
 SHARDED = """import numpy as np
 from espnet3.components.data.dataset import ShardedDataset
@@ -192,15 +147,6 @@ class Shard:
 
     def __getitem__(self, index: int) -> dict:
         return self.whole[self.items[index]]
-"""
-SEVERAL_CHUNKS = CHUNKS.replace('"100"', "80-120")
-BY_FIELD = """
-dataloader:
-  train:
-    iter_factory:
-      _target_: espnet2.iterators.sequence_iter_factory.SequenceIterFactory
-      batches: {type: numel, batch_bins: 900, shape_files:
-        ["${stats_dir}/train/enroll_shape", "${stats_dir}/train/text_shape"]}
 """
 INFERRED = f"{Shape.stages} infer"
 MEASURED = f"{INFERRED} measure"

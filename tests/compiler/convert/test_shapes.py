@@ -6,7 +6,6 @@ what is not carried.
 
 import contextlib
 import io
-import json
 import os
 import re
 import subprocess
@@ -17,8 +16,9 @@ import pytest
 import yaml
 
 from espnet3_compiler.cli import main as cli
-from tests.compiler.convert.shapes_kit import ASR, Shape, write_shape
+from tests.compiler.convert.shapes_kit import ASR, Conversions, Shape, convert, write_shape
 from tests.compiler.convert.shapes_table import SHAPES
+from tests.warm_kit import run_warm
 
 CARRIED = [name for name, shape in SHAPES.items() if not shape.lost]
 DRY_RUN = """
@@ -40,32 +40,14 @@ for folder in sys.argv[1:]:
 """
 
 
-def convert(recipe: Path) -> tuple[int, dict]:
-    """Return the exit code and report of a conversion."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
-        code = cli.main(["--from-espnet3", str(recipe), "--format", "json"])
-    return code, json.loads(said.getvalue())
-
-
-@pytest.fixture(scope="module")
-def converted(tmp_path_factory) -> dict[str, tuple[Path, int, dict]]:
-    """Convert every shape once; return its directory, exit code and report."""
-    made = {}
-    for name, shape in SHAPES.items():
-        recipe = write_shape(shape, name, tmp_path_factory.mktemp(name))
-        made[name] = (recipe, *convert(recipe))
-    return made
-
-
 def test_most_shapes_are_carried_in_whole():
     assert len(SHAPES) >= 20
     assert len(CARRIED) >= 16
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_it_is_carried_in_whole_or_says_what_is_lost(name: str, converted):
-    recipe, code, report = converted[name]
+def test_it_is_carried_in_whole_or_says_what_is_lost(name: str, converted: Conversions):
+    recipe, code, report = converted(name)
     lost = {item["key"] for item in report["not_carried"]}
     assert set(SHAPES[name].lost) <= lost, lost
     assert bool(SHAPES[name].lost) == bool(lost), lost
@@ -76,8 +58,8 @@ def test_it_is_carried_in_whole_or_says_what_is_lost(name: str, converted):
     assert names == SHAPES[name].stages.split()
 
 
-def test_what_is_carried_in_whole_compiles_and_dry_runs(converted):
-    folders = [str(converted[name][0]) for name in CARRIED]
+def test_what_is_carried_in_whole_compiles_and_dry_runs(converted: Conversions):
+    folders = [str(converted(name)[0]) for name in CARRIED]
     said = io.StringIO()
     with contextlib.redirect_stderr(said):
         for folder in folders:
@@ -86,70 +68,6 @@ def test_what_is_carried_in_whole_compiles_and_dry_runs(converted):
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def manifest(converted, name: str) -> dict:
-    return yaml.safe_load((converted[name][0] / "recipe.yaml").read_text())
-
-
-def test_the_curriculum_becomes_two_stages(converted):
-    found = manifest(converted, "curriculum")
-    assert found["system"] == "base"
-    assert found["configs"]["training_easy"] == {
-        "extends": "training_full",
-        "file": "conf_compile/training_easy.yaml",
-    }
-    assert found["stages"][2:] == [
-        {"name": "train_easy", "run": "train", "config": "training_easy"},
-        {"name": "train_full", "run": "train", "config": "training_full"},
-    ]
-    recipe, _, report = converted["curriculum"]
-    full = yaml.safe_load((recipe / "conf_compile" / "training_full.yaml").read_text())
-    assert full["fit"] == {"ckpt_path": "${stages.train_easy.last_checkpoint}"}
-    easy = yaml.safe_load((recipe / "conf_compile" / "training_easy.yaml").read_text())
-    assert easy["trainer"] == {"max_epochs": 1}
-    assert {"--training_easy_config", "--training_full_config"} <= {
-        item["key"] for item in report["changed"]
-    }
-
-
-def test_a_stage_logs_where_its_spec_says(converted):
-    recipe, _, report = converted["tts"]
-    declared = yaml.safe_load((recipe / "system_compile.yaml").read_text())
-    assert declared["kinds"]["create_token_list"]["log_dir"] == "token_list.save_path"
-    lock = json.loads((recipe / "build" / "recipe.lock.json").read_text())
-    logs = {stage["name"]: stage["log_dir"] for stage in lock["stages"] if "log_dir" in stage}
-    assert logs == {"create_token_list": "data/tokens"}
-    assert "log_dir of create_token_list: token_list.save_path" in {
-        item["key"] for item in report["changed"]
-    }
-
-
-def test_a_second_model_is_trained_by_its_own_stage(converted):
-    found = manifest(converted, "svs")
-    assert found["models"]["model_vocoder"]["size"] == 8
-    assert found["stages"][3] == {
-        "name": "train_vocoder",
-        "run": "train",
-        "config": "vocoder",
-        "model": "model_vocoder",
-    }
-
-
-def test_methods_of_a_system_are_kept_as_they_are(converted):
-    recipe, _, report = converted["ssl"]
-    found = manifest(converted, "ssl")
-    assert found["system"] == "system_compile.SSLSystem"
-    declared = yaml.safe_load((recipe / "system_compile.yaml").read_text())["kinds"]
-    assert declared["make_targets"]["roles"] == {
-        "make_targets_targets": {},
-        "make_targets_training": {},
-    }
-    assert declared["make_targets"]["consumes"] == ["create_dataset", "collect_stats", "train"]
-    config = yaml.safe_load((recipe / "conf_compile/make_targets_targets.yaml").read_text())
-    assert config == {"clusters": 100, "layer": 6, "out": "data/targets"}
-    (clusters,) = [item for item in report["changed"] if item["key"] == "clusters"]
-    assert clusters["to"] == "clusters of the config make_targets_targets"
 
 
 ESPNET3 = {
@@ -167,6 +85,13 @@ ESPNET3 = {
 """What a System of the recipe imports of ESPnet3, which cannot be installed here."""
 
 
+def run(recipe: Path, *words: str) -> None:
+    """Run a recipe beside which ESPnet3 lies."""
+    environment = {**os.environ, "PYTHONPATH": str(recipe.parents[2])}
+    done = run_warm("build/run.py", *words, folder=recipe, environment=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_method_of_a_system_runs_with_the_config_that_it_had(tmp_path: Path):
     recipe = write_shape(SHAPES["tts"], "tts", tmp_path)
     convert(recipe)
@@ -175,32 +100,8 @@ def test_a_method_of_a_system_runs_with_the_config_that_it_had(tmp_path: Path):
         (tmp_path / "espnet3" / name).write_text(text)
     with contextlib.redirect_stderr(io.StringIO()):
         assert cli.main([f"{recipe}/recipe.yaml"]) == 0
-    command = [sys.executable, "build/run.py", "--stages", "create_dataset", "create_token_list"]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(
-        command, cwd=recipe, capture_output=True, text=True, check=False, env=environment
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(recipe, "--stages", "create_dataset", "create_token_list")
     assert (recipe / "data" / "tokens" / "tokens.txt").read_text() == "2 exp/recipe"
-
-
-def test_metrics_that_ours_measure_too_become_ours(converted):
-    recipe, _, report = converted["spoken"]
-    found = yaml.safe_load((recipe / "conf_compile/metrics.yaml").read_text())["metrics"]
-    package = "espnet3_runtime.metrics."
-    scores = [{"name": "pesq"}, {"name": "pseudo_mos", "predictor_types": ["utmos"]}]
-    pair = {"ref": "dataset:speech", "enhanced": "wav"}
-    assert found == [
-        {
-            "metric": {"_target_": f"{package}versa.VERSA", "use_gpu": True, "scores": scores},
-            "inputs": {"generated": "wav", "ref": "dataset:speech", "text": "dataset:text"},
-        },
-        {"metric": {"_target_": f"{package}stoi.STOI", "sample_rate": 8000}, "inputs": pair},
-        {"metric": {"_target_": f"{package}si_sdr.SISDR"}, "inputs": pair},
-    ]
-    changed = {item["key"]: item["to"] for item in report["changed"]}
-    assert changed["metrics[0].metric.score_config"] == "metric.scores"
-    assert changed["metrics[1].metric.ref_key"] == "inputs.ref"
 
 
 def test_a_data_set_of_shards_is_trained_shard_by_shard(tmp_path: Path):
@@ -216,127 +117,9 @@ def test_a_data_set_of_shards_is_trained_shard_by_shard(tmp_path: Path):
     (recipe / "recipe.yaml").write_text(yaml.safe_dump({**text, "stages": ["train"]}))
     with contextlib.redirect_stderr(io.StringIO()):
         assert cli.main([f"{recipe}/recipe.yaml"]) == 0
-    command = [sys.executable, "build/run.py", "--stages", "train"]
-    done = subprocess.run(
-        command,
-        cwd=recipe,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(recipe, "--stages", "train")
     log = (recipe / "exp" / "recipe" / "train" / "train.log").read_text()
     assert re.findall(r"shard (\d) of 2", log) == ["1", "2", "1"]  # of three epochs
-
-
-def test_a_recipe_may_train_nothing(converted):
-    found = manifest(converted, "s2t")
-    assert "models" not in found
-    assert list(found["configs"]) == ["inference", "metrics"]
-
-
-@pytest.mark.parametrize(
-    ("name", "loader"),
-    [
-        (
-            "tse",
-            {
-                "batches": {
-                    "type": "numel",
-                    "length_key": ["enroll", "text"],
-                    "batch_bins": 900,
-                    "shuffle": False,
-                }
-            },
-        ),
-        (
-            "enh",
-            {
-                "batches": {
-                    "type": "chunk",
-                    "batch_size": 4,
-                    "chunk_length": 100,
-                    "chunk_shift_ratio": 0.25,
-                    "chunk_excluded_keys": ["enroll"],
-                    "drop_last": True,
-                    "shuffle": False,
-                }
-            },
-        ),
-        (
-            "cls",
-            {
-                "num_iters_per_epoch": 7,
-                "batches": {"type": "category", "category_key": "label", "batch_size": 3},
-            },
-        ),
-        (
-            "folded",
-            {
-                "batches": {
-                    "type": "folded",
-                    "batch_size": 20,
-                    "length_key": ["speech", "text"],
-                    "fold_lengths": [80000, 150],
-                    "category_key": "text",
-                    "min_batch_size": 2,
-                }
-            },
-        ),
-        (
-            "powers",
-            {
-                "batches": {
-                    "type": "category",
-                    "category_key": "label",
-                    "category_power": 0.5,
-                    "dataset_power": 0.3,
-                    "epoch_factor": 1.2,
-                    "batch_bins": 900,
-                    "batch_size": 8,
-                }
-            },
-        ),
-    ],
-)
-def test_batches_keep_their_meaning(name, loader, converted):
-    recipe, _, _ = converted[name]
-    config = yaml.safe_load((recipe / "conf_compile" / "training.yaml").read_text())
-    assert config["dataloader"]["train"] == loader
-
-
-def test_methods_of_a_mixin_are_found(converted):
-    recipe, _, _ = converted["st"]
-    config = yaml.safe_load((recipe / "conf_compile/train_src_tokenizer.yaml").read_text())
-    assert config == {
-        "recipe_dir": ".",
-        "exp_dir": "exp/${exp_tag}",
-        "src_tokenizer": {"vocab_size": 10, "save_path": "data/src"},
-        "seed": 3,
-    }  # what the method reads, and nothing of the rest
-
-
-def test_a_metric_of_the_recipe_is_called_as_espnet3_calls_it(converted):
-    recipe, _, _ = converted["spk"]
-    config = yaml.safe_load((recipe / "conf_compile" / "metrics.yaml").read_text())
-    assert config["metrics"] == [
-        {
-            "name": "eer",
-            "metric": {
-                "_target_": "espnet3_runtime.metrics.scp_metric.ScpMetric",
-                "metric": {"_target_": "src.metrics.EER", "threshold": 0.5},
-            },
-            "inputs": {"ref": "dataset:label", "hyp": "text"},
-        }
-    ]
-
-
-def test_the_defaults_are_those_of_the_template_that_is_named(converted):
-    recipe, _, _ = converted["spk"]
-    config = yaml.safe_load((recipe / "conf_compile" / "training.yaml").read_text())
-    assert config["optimizer"] == {"_target_": "torch.optim.AdamW", "lr": 0.001}
-    assert config["trainer"] == {"max_epochs": 3}
 
 
 def test_side_by_side_writes_nothing_and_shows_every_key(tmp_path: Path, capsys):
@@ -364,32 +147,6 @@ def test_side_by_side_writes_nothing_and_shows_every_key(tmp_path: Path, capsys)
     recipe = write_shape(SHAPES["vc_by_number"], "vc", tmp_path)
     assert cli.main(["--from-espnet3", str(recipe), "--diff"]) == 1
     assert "| NOT CARRIED: it computes with idx" in capsys.readouterr().out
-
-
-FORWARD = "espnet3_runtime.inference.forward_runner"
-
-
-@pytest.mark.parametrize(
-    ("name", "runner"),
-    [
-        ("vc", {"output_fn": {"_target_": "src.inference.build", "_partial_": True}}),
-        (
-            "owsm",
-            {
-                "runner": {"_target_": "src.inference.Runner", "_partial_": True},
-                "batched": True,
-                "options": {"language": "en"},
-            },
-        ),
-    ],
-)
-def test_a_function_or_a_runner_of_the_recipe_is_called_as_it_is(name, runner, converted):
-    recipe, _, _ = converted[name]
-    config = yaml.safe_load((recipe / "conf_compile" / "inference.yaml").read_text())
-    called = {"_target_": f"{FORWARD}.ForwardRunner", "input_key": "speech"}
-    assert config["runner"] == called | runner
-    assert config["dataloader"] == {"collate_fn": {"_target_": f"{FORWARD}.ListItems"}}
-    assert "input_key" not in config
 
 
 PLANTED = """

@@ -17,6 +17,7 @@ from espnet3_compiler.cli.arguments import TEMPLATES
 from espnet3_compiler.scaffold import create
 from espnet3_compiler.scaffold.create import create_recipe
 from espnet3_runtime.errors import UserError
+from tests.warm_kit import run_warm
 
 FILES = {
     ".schemas/recipe.schema.json",
@@ -141,22 +142,14 @@ def recipe(template: str, tmp_path_factory) -> Path:
 
 
 def make(folder: Path, template: str) -> Path:
-    command = [sys.executable, "-m", "espnet3_compiler", "--init", "bells/tones"]
-    made = subprocess.run([*command, "--template", template], cwd=folder, check=False)
-    assert made.returncode == 0
-    return folder / "bells" / "tones"
+    recipe = folder / "bells" / "tones"
+    assert main.main(["--init", str(recipe), "--template", template]) == 0
+    return recipe
 
 
-def test_it_is_clean_and_tidy(recipe: Path):
-    checked = subprocess.run(
-        [sys.executable, "-m", "espnet3_compiler", "--check", "--strict", "recipe.yaml"],
-        cwd=recipe,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert checked.returncode == 0, checked.stderr
-    assert "0 not checked" in checked.stderr
+def test_it_is_clean_and_tidy(recipe: Path, capsys):
+    assert main.main(["--check", "--strict", str(recipe / "recipe.yaml")]) == 0
+    assert "0 not checked" in capsys.readouterr().err
     for words in (["format", "--check"], ["check", "--ignore", "D,ANN,ARG,INP,EXE"]):
         ruff = subprocess.run(
             [sys.executable, "-m", "ruff", *words, "--config", ROOT / "pyproject.toml", "."],
@@ -170,16 +163,8 @@ def test_it_is_clean_and_tidy(recipe: Path):
 
 def run(recipe: Path, *words: str) -> str:
     """Compile the recipe, run it, and return what it printed."""
-    compiled = [sys.executable, "-m", "espnet3_compiler", "--strict", "recipe.yaml"]
-    subprocess.run(compiled, cwd=recipe, check=True, capture_output=True)
-    done = subprocess.run(
-        [sys.executable, "build/run.py", *words],
-        cwd=recipe,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    assert main.main(["--strict", str(recipe / "recipe.yaml")]) == 0
+    done = run_warm("build/run.py", *words, folder=recipe, environment=os.environ)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -13,7 +13,7 @@ from espnet3_runtime.data.streams.shard_loader import make_shard_loader
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.train import train
 from tests.runtime.composed_kit import composed_build
-from tests.runtime.rank_kit import finish, start
+from tests.runtime.rank_kit import run_ranks
 from tests.runtime.training_kit import cut, recipe_in, reference, same, state, train_context
 
 LOG = logging.getLogger("test")
@@ -175,5 +175,5 @@ def test_a_training_goes_on_in_the_middle_of_the_second_shard(recipe):
 
 def test_two_ranks_train_on_shards_of_their_own(recipe):
     changes = {key: CHANGES[key] for key in ("dataset", "dataloader")}
-    said = finish(start(recipe, {"max_epochs": 2}, **changes))
+    said = run_ranks(recipe, {"max_epochs": 2}, **changes)
     assert "epoch 2/2" in said

@@ -20,7 +20,7 @@ from espnet3_runtime.data.streams.stream_split import StreamSplit
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.train import train
 from tests.runtime.composed_kit import composed_build
-from tests.runtime.rank_kit import finish, start
+from tests.runtime.rank_kit import run_ranks
 from tests.runtime.training_kit import (
     POLLS_PER_EPOCH,
     cut,
@@ -254,5 +254,5 @@ def test_a_training_goes_on_in_the_middle_of_a_stream(recipe, workers, polls):
 
 def test_two_ranks_train_on_one_stream(recipe):
     changes = {"dataset": STREAM, "dataloader": {"train": {"batches": {"batch_size": 4}}}}
-    said = finish(start(recipe, {"max_epochs": 1}, **changes))
+    said = run_ranks(recipe, {"max_epochs": 1}, **changes)
     assert "train/loss" in said

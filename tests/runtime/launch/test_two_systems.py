@@ -1,11 +1,10 @@
 """A language model as a second System of one recipe: a manifest of its own beside the first."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from espnet3_compiler.cli import main as cli
+from tests.warm_kit import run_warm
 
 MODEL = """
 import torch
@@ -96,10 +95,7 @@ def test_the_second_system_gives_its_weights_to_the_first(tmp_path: Path):
     for name in ("recipe_lm", "recipe"):
         build = tmp_path / f"build_{name}"
         assert cli.main([str(tmp_path / f"{name}.yaml"), "-o", str(build)]) == 0
-        command = [sys.executable, str(build / "run.py")]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False
-        )
+        done = run_warm(str(build / "run.py"), folder=tmp_path, environment=environment)
         assert done.returncode == 0, done.stdout + done.stderr
     log = (tmp_path / "exp/recipe/train/train.log").read_text()
     assert "2 of 4 weights from exp/recipe_lm/train/best.ckpt:encoder:encoder" in log

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import soundfile
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.model import InferenceModel
+from tests.recipes.recipe_runs import run
 from tests.runtime.bundle_kit import INFERENCE, pack, speech
 from tests.runtime.inference_kit import WORDS
 
@@ -75,16 +75,16 @@ def test_audio_files_of_any_rate_and_channels(moved, tmp_path):
 
 def test_the_command_line(moved, tmp_path):
     soundfile.write(tmp_path / "a.wav", speech("two"), 16000)
-    command = [sys.executable, "-m", "espnet3_runtime.publication.transcribe", str(moved), "a.wav"]
-    refused = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    command = ["-m", "espnet3_runtime.publication.transcribe", str(moved), "a.wav"]
+    refused = run(*command, folder=tmp_path)
     assert refused.returncode == 1
     assert "wants to run code of its own: src.decode.Reader, src.model.Scale" in refused.stderr
     assert "Traceback" not in refused.stderr
     command.append("--trust_user_code")
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = run(*command, folder=tmp_path)
     assert done.stdout == "a.wav\ttwo\n"
     command += ["--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = run(*command, folder=tmp_path)
     assert json.loads(done.stdout) == {"file": "a.wav", "text": "two"}
 
 

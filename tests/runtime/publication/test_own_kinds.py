@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from espnet3_runtime.publication.demo import make_demo
 from espnet3_runtime.publication.model import InferenceModel
 from espnet3_runtime.value_type import ValueType
 from tests.runtime.demo_kit import serving
+from tests.warm_kit import run_warm
 
 KINDS = '''
 """Tunes: lists of notes."""
@@ -135,11 +134,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Compile the recipe and run its stages; return it and what they said."""
     recipe = write_recipe(tmp_path_factory.mktemp("own") / "recipe")
     assert cli.main([str(recipe / "recipe.yaml")]) == 0
-    command = [sys.executable, "build/run.py"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, cwd=recipe, env=environment, text=True, capture_output=True, check=False
-    )
+    done = run_warm("build/run.py", folder=recipe, environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return recipe, done.stdout
 

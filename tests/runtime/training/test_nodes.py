@@ -2,8 +2,7 @@
 
 import os
 import socket
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -11,6 +10,7 @@ from espnet3_runtime.stages.train import train
 from tests.recipes.recipe_runs import run
 from tests.runtime.rank_kit import plainly
 from tests.runtime.training_kit import load, train_context
+from tests.warm_kit import run_warm
 
 MANIFEST = """
 version: 1
@@ -52,18 +52,15 @@ def on_two_nodes(recipe):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
-    nodes = [
-        subprocess.Popen(
-            [sys.executable, "build/run.py"],
-            cwd=recipe,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **meeting, "NODE_RANK": str(number)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for number in range(2)
-    ]
-    said = [node.communicate(timeout=110)[0] for node in nodes]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **meeting}
+
+    def run_node(number):
+        more = {**environment, "NODE_RANK": str(number)}
+        return run_warm("build/run.py", folder=recipe, environment=more, joined=True)
+
+    with ThreadPoolExecutor() as both:
+        nodes = list(both.map(run_node, range(2)))
+    said = [node.stdout for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0], said
     return said
 

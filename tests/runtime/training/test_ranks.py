@@ -12,7 +12,7 @@ from espnet3_runtime.data.dataset_entries import DatasetDirectories
 from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.launch.failures import lost_a_rank
 from espnet3_runtime.stages.train import train
-from tests.runtime.rank_kit import finish, plainly, start
+from tests.runtime.rank_kit import plainly, run_ranks, start
 from tests.runtime.training_kit import CLASSIFIER, SETS, load, train_context
 
 
@@ -22,7 +22,7 @@ def rows(recipe):
 
 
 def test_two_ranks(recipe):
-    err = finish(start(recipe, {"max_epochs": 2}, ema={"decay": 0.9}))
+    err = run_ranks(recipe, {"max_epochs": 2}, ema={"decay": 0.9})
     assert "Warning" not in err
     assert err.count("epoch 2/2") == 1  # one of the ranks speaks
     directory = recipe / "exp" / "tiny" / "train"
@@ -43,7 +43,7 @@ def test_two_ranks_learn_what_one_does_from_batches_of_twice_the_size(recipe):
     train(train_context(recipe, trainer={"max_epochs": 2}, **changes))
     alone, curve = load(directory / "last.ckpt"), rows(recipe)
     changes["dataloader"]["train"]["batches"]["batch_size"] = 4
-    finish(start(recipe, {"max_epochs": 2}, **changes))
+    run_ranks(recipe, {"max_epochs": 2}, **changes)
     together = load(directory / "last.ckpt")
     assert together["global_step"] == alone["global_step"] == 10
     for name, value in alone["state_dict"].items():
@@ -81,5 +81,5 @@ def test_a_signal_to_one_rank_stops_both_and_they_go_on(recipe):
     last = load(recipe / "exp" / "tiny" / "train" / "last.ckpt")
     assert last["global_step"] > 0
     changes["trainer"]["max_epochs"] = last["epoch"] + 2
-    finish(start(recipe, resume=True, **changes))
+    run_ranks(recipe, resume=True, **changes)
     assert max(row["epoch"] for row in rows(recipe)) == last["epoch"] + 2

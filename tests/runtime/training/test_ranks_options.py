@@ -9,7 +9,7 @@ from espnet3_runtime.data.custom_loader import make_custom_loader
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.train import train
-from tests.runtime.rank_kit import finish, plainly, start
+from tests.runtime.rank_kit import plainly, run_ranks
 from tests.runtime.training.test_optimizers import GAN
 from tests.runtime.training_kit import SETS, SGD, load, train_context
 
@@ -42,7 +42,7 @@ def test_named_optimizers_on_two_ranks(recipe):
     train(train_context(recipe, trainer=trainer, **changes))
     alone = last(recipe)
     changes["dataloader"]["train"]["batches"]["batch_size"] = 4
-    finish(start(recipe, trainer, **changes))
+    run_ranks(recipe, trainer, **changes)
     equal(alone, last(recipe))
     rates = [[g["lr"] for g in o["param_groups"]] for o in alone["optimizer_states"]]
     assert rates == [[g["lr"] for g in o["param_groups"]] for o in last(recipe)["optimizer_states"]]
@@ -58,7 +58,7 @@ def test_losses_by_name_on_two_ranks(recipe):
     changes["best_model_criterion"] = [["valid/g/loss", 1, "min"]]
     sets = {**SETS, "train": [{"data_src_args": {"size": 32}}]}
     changes |= {"dataset": sets, "dataloader": {"train": {"batches": {"batch_size": 4}}}}
-    finish(start(recipe, {"max_epochs": 1, "gradient_clip_val": None}, **changes))
+    run_ranks(recipe, {"max_epochs": 1, "gradient_clip_val": None}, **changes)
     g, d = 1.0, 2.0
     for _ in range(4):
         g, d = g - 0.1 * d, d + 0.1 * g
@@ -71,7 +71,7 @@ def test_the_loader_of_pytorch_gives_each_rank_its_share(recipe):
     changes = plainly(recipe, 8)
     changes["dataloader"]["train"] = {"loader": loader}
     changes["optimizer"] = {**SGD, "lr": 0.0}  # so that each epoch measures the same
-    finish(start(recipe, {"max_epochs": 2}, **changes))
+    run_ranks(recipe, {"max_epochs": 2}, **changes)
     assert last(recipe)["global_step"] == 6  # 40 items: 20 for a rank, in three batches, twice
     path = recipe / "exp" / "tiny" / "train" / "curves.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
@@ -121,7 +121,7 @@ def test_a_strategy_by_target_and_a_loader_that_shares(recipe):
     (recipe / "src" / "loading.py").write_text(LOADER)
     changes["model"] = {"_target_": "src.model.Unused"}
     changes["dataloader"]["train"] = {"loader": {"_target_": "src.loading.share"}}
-    finish(start(recipe, {"max_epochs": 1, "strategy": strategy}, **changes))
+    run_ranks(recipe, {"max_epochs": 1, "strategy": strategy}, **changes)
     assert last(recipe)["global_step"] == 5
 
 
@@ -164,7 +164,7 @@ def test_an_own_batch_sampler_is_spread_over_two_ranks(recipe):
     (recipe / "src" / "seen.py").write_text(SEEN)
     block = {"train": {"sampler": {"_target_": "src.rows.Rows"}}}
     model = {"_target_": "src.seen.Classifier"}
-    finish(start(recipe, {"max_epochs": 1}, model=model, dataloader=block))
+    run_ranks(recipe, {"max_epochs": 1}, model=model, dataloader=block)
     seen = [(recipe / f"seen{rank}").read_text().split() for rank in range(2)]
     assert [len(batches) for batches in seen] == [5, 5]
     assert not set(seen[0]) & set(seen[1])
