@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from espnet3_runtime.metrics.error_rate import Normalizer, checked_steps, normalize
+from espnet3_runtime.metrics.item_scores import ItemScores
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
@@ -23,8 +24,19 @@ class Accuracy:
     def __init__(self, normalize: Sequence[Normalizer] = ()) -> None:
         self.normalize = checked_steps(normalize)
 
-    def __call__(self, ref: Sequence[str], hyp: Sequence[str]) -> dict[str, float]:
+    def __call__(
+        self,
+        ref: Sequence[str],
+        hyp: Sequence[str],
+        *,
+        item_scores: ItemScores | None = None,
+    ) -> dict[str, float]:
         """Compare two columns of the same order.
+
+        Args:
+            ref: References.
+            hyp: Hypotheses, one for each reference.
+            item_scores: Gets 100 for each item that is right, and 0 for the others.
 
         Returns:
             accuracy in %, correct and total.
@@ -34,14 +46,20 @@ class Accuracy:
         """
         if not ref:
             raise ValueError("there are no items to compare")
-        correct = sum(
-            _same_number(left, right)
-            or normalize(left, self.normalize) == normalize(right, self.normalize)
-            for left, right in zip(ref, hyp, strict=True)
-        )
+        said, heard = ([normalize(text, self.normalize) for text in side] for side in (ref, hyp))
+        right = [
+            _same_number(*texts) or one == other
+            for *texts, one, other in zip(ref, hyp, said, heard, strict=True)
+        ]
+        if item_scores is not None:
+            item_scores.add("accuracy", [100 * one for one in right])
+            same = [
+                one if fits else other for fits, one, other in zip(right, said, heard, strict=True)
+            ]
+            item_scores.show(ref=said, hyp=same)
         return {
-            "accuracy": round(100 * correct / len(ref), 4),
-            "correct": correct,
+            "accuracy": round(100 * sum(right) / len(ref), 4),
+            "correct": sum(right),
             "total": len(ref),
         }
 

@@ -2,13 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-from espnet3_runtime.atomic import write_text
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.inference.scp import format_scp
 from espnet3_runtime.metrics.inputs.segments import read_segments
+from espnet3_runtime.metrics.item_scores import ItemScores
 from espnet3_runtime.metrics.optional_packages import require_package
 
 _PARTS = ("miss", "false_alarm", "confusion")
@@ -42,15 +39,15 @@ class DER:
         hyp: Sequence[str],
         *,
         utt_ids: Sequence[str] | None = None,
-        directory: Path | None = None,
+        item_scores: ItemScores | None = None,
     ) -> dict[str, float]:
         """Compare who speaks when with who spoke when.
 
         Args:
             ref: For each recording RTTM, JSON, or the path of a file with one of them.
             hyp: The same of the hypotheses, in the same order.
-            utt_ids: Names of the recordings, for messages and files; None numbers them.
-            directory: Gets ``values.scp`` with the rate of each recording in which somebody speaks.
+            utt_ids: Names of the recordings, for messages; None numbers them.
+            item_scores: Gets the rate of each recording in which somebody speaks.
 
         Returns:
             der and its parts miss, false_alarm and confusion, all in % of the speech of the
@@ -68,8 +65,10 @@ class DER:
         )
         if not found["ref_length"]:
             raise UserError("the references have no speech that counts, and so there is no rate")
-        if directory is not None:
-            _write_rates(directory / "values.scp", names, found["per_recording"])
+        if item_scores is not None:
+            recordings = [found["per_recording"][name] for name in names]
+            rates_of = [100 * one["der"] if one["ref_length"] else None for one in recordings]
+            item_scores.add("der", rates_of)
         parts = {name: 100 * found[name] / found["ref_length"] for name in _PARTS}
         rates = {name: round(rate, 4) for name, rate in parts.items()}
         return {
@@ -78,8 +77,3 @@ class DER:
             "speech_seconds": round(found["ref_length"], 3),
             "recordings": len(names),
         }
-
-
-def _write_rates(path: Path, names: Sequence[str], found: dict[str, Any]) -> None:
-    spoken = [name for name in names if found[name]["ref_length"]]
-    write_text(path, format_scp((name, f"{100 * found[name]['der']:.4f}") for name in spoken))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.metrics.item_scores import ItemScores
 
 _WORDS = {"1": 1, "target": 1, "true": 1, "0": 0, "nontarget": 0, "non-target": 0, "false": 0}
 
@@ -29,12 +30,20 @@ class EER:
             raise ValueError(f"target_prior is between 0 and 1, not {target_prior}")
         self.target_prior = target_prior
 
-    def __call__(self, label: Sequence[str], score: Sequence[str]) -> dict[str, float]:
+    def __call__(
+        self,
+        label: Sequence[str],
+        score: Sequence[str],
+        *,
+        item_scores: ItemScores | None = None,
+    ) -> dict[str, float]:
         """Compare scores of trials with what the trials are.
 
         Args:
             label: 1 or ``target``, and 0 or ``nontarget``.
             score: Numbers, higher for targets.
+            item_scores: Gets by how much each score is on the wrong side of the threshold; what is
+                negative is on the right one.
 
         Returns:
             eer in %, the threshold at it, min_dcf (costs of 1 for both errors, normalised), and the
@@ -53,6 +62,9 @@ class EER:
             raise UserError(problem)
         missed, accepted, thresholds = _error_rates(is_target, scores)
         rate, threshold = _equal_rate(missed, accepted, thresholds)
+        if item_scores is not None:
+            beyond = np.where(is_target, threshold - scores, scores - threshold)
+            item_scores.add("wrong_by", beyond.round(6), unit="")
         prior = self.target_prior
         costs = prior * missed + (1 - prior) * accepted
         return {

@@ -1,12 +1,12 @@
 """Mel-cepstral distortion of spoken texts, after alignment in time."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from espnet3_runtime.metrics.inputs.waves import Samples, WavePair, score_pairs
+from espnet3_runtime.metrics.item_scores import ItemScores
 
 Frames = NDArray[np.float64]
 _BANDS, _WINDOW, _HOP = 40, 0.025, 0.01
@@ -39,15 +39,15 @@ class MCD:
         spoken: Sequence[str],
         *,
         utt_ids: Sequence[str] | None = None,
-        directory: Path | None = None,
+        item_scores: ItemScores | None = None,
     ) -> dict[str, float]:
         """Compare spoken texts with recordings of the same texts.
 
         Args:
             ref: Files of the recordings.
             spoken: Files of what was spoken, in the same order; of any length.
-            utt_ids: Names of the items, for messages and files.
-            directory: Gets ``values.scp`` with the number of each item.
+            utt_ids: Names of the items, for messages; None numbers them.
+            item_scores: Gets mcd and length_ratio of each item.
 
         Returns:
             mcd in dB, length_ratio (spoken to recorded), and items.
@@ -61,7 +61,10 @@ class MCD:
             ratios.append(pair.other.shape[1] / pair.ref.shape[1])
             return self._compare(pair)
 
-        values = score_pairs(compare, (ref, spoken), utt_ids, directory, same_length=False)
+        values = score_pairs(compare, (ref, spoken), utt_ids, same_length=False)
+        if item_scores is not None:
+            item_scores.add("mcd", np.round(values, 4))
+            item_scores.add("length_ratio", np.round(ratios, 4))
         return {
             "mcd": round(float(np.mean(values)), 4),
             "length_ratio": round(float(np.mean(ratios)), 4),

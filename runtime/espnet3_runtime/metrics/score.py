@@ -1,28 +1,31 @@
 """Build the metrics of a config, and call them.
 
 A metric is any callable that takes its inputs as keyword arguments, each a list of strings in one
-order, and returns a mapping from names to numbers, of which the first is the headline.  If its
-signature has them, it also gets ``utt_ids`` (the ids in the same order) and ``directory`` (a
-directory of its own for files).  An attribute ``unit``, for example ``%``, follows the headline;
-``higher_is_better`` says which of two headlines is the better one, as in torchmetrics.  With
-``texts_only = True`` it gets no paths of files; with ``reads_audio = True`` it gets paths, of
-``.npy`` files for arrays that the config makes no files; with ``reads_segments = True`` texts or
-paths, of ``.json`` files for lists.
+order, and returns a mapping from names to numbers, of which the first is the headline.  A list in
+place of a number has one for each item: the number is their mean.  If its signature has them, it
+also gets ``utt_ids`` (the ids in the same order), ``directory`` (a directory of its own for files)
+and ``item_scores``, to which it adds what it says of single items.  An attribute ``unit``, for
+example ``%``, follows the headline; ``higher_is_better`` says which of two headlines is the better
+one, as in torchmetrics.  With ``texts_only = True`` it gets no paths of files; with ``reads_audio =
+True`` it gets paths, of ``.npy`` files for arrays that the config makes no files; with
+``reads_segments = True`` texts or paths, of ``.json`` files for lists.
 """
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.metrics.item_scores import ItemScores
 from espnet3_schemas import TARGET
 
-_OFFERED = ("utt_ids", "directory")
+_OFFERED = ("utt_ids", "directory", "item_scores")
 _FILE_TYPES = {"reads_audio": "npy", "reads_segments": "json"}
 """What a metric says that it reads, and the files of values of the data set that are no texts."""
 
@@ -60,6 +63,11 @@ class Metric:
         """Return the type of the files that it reads; empty where it does not say it."""
         said = (name for name in _FILE_TYPES if getattr(self.function, name, False))
         return _FILE_TYPES.get(next(said, ""), "")
+
+    @property
+    def reads_audio(self) -> bool:
+        """Say whether its inputs are recordings."""
+        return bool(getattr(self.function, "reads_audio", False))
 
     @property
     def higher_is_better(self) -> bool | None:
@@ -129,15 +137,21 @@ def _parameter_names(function: Callable[..., Any]) -> list[str]:
 
 
 def score_test_set(
-    metric: Metric, utt_ids: Sequence[str], columns: Mapping[str, list[str]], directory: Path
+    metric: Metric,
+    utt_ids: Sequence[str],
+    columns: Mapping[str, list[str]],
+    directory: Path,
+    *,
+    texts: Collection[str] = (),
 ) -> dict[str, float]:
-    """Return the numbers of a metric for one test set.
+    """Return the numbers of a metric for one test set, and write what it says of its items.
 
     Args:
         metric: The metric.
         utt_ids: Ids of the utterances.
         columns: A list of values for each input, in the order of the ids.
-        directory: Created for a metric that writes files.
+        directory: Created for a metric that writes files, or has a number for each item.
+        texts: The inputs that are texts and are shown with the items.
 
     Raises:
         UserError: The metric failed, or did not return finite numbers.
@@ -145,10 +159,16 @@ def score_test_set(
     parameters = _parameter_names(metric.function)
     if "directory" in parameters:
         directory.mkdir(parents=True)
-    offered = {"utt_ids": list(utt_ids), "directory": directory}
+    items = ItemScores(
+        utt_ids,
+        higher_is_better=metric.higher_is_better,
+        unit=metric.unit,
+        texts={name: columns[name] for name in texts},
+    )
+    offered = {"utt_ids": list(utt_ids), "directory": directory, "item_scores": items}
     extra = {name: value for name, value in offered.items() if name in parameters}
     try:
-        result = metric.function(**columns, **extra)
+        numbers = _read_numbers(metric, metric.function(**columns, **extra), items)
     except UserError:
         raise
     except Exception as error:
@@ -156,15 +176,28 @@ def score_test_set(
             f'the metric "{metric.name}" failed: {type(error).__name__}: {error}',
             where=metric.where,
         ) from error
-    return _read_numbers(metric, result)
+    items.write(directory)
+    return numbers
 
 
-def _read_numbers(metric: Metric, result: Any) -> dict[str, float]:
+def _read_numbers(metric: Metric, result: Any, items: ItemScores) -> dict[str, float]:
     values = result if isinstance(result, Mapping) else {metric.name: result}
-    numbers = {str(key): _read_number(metric, key, value) for key, value in values.items()}
+    numbers = {
+        str(key): _read_number(metric, key, _mean_of_items(str(key), value, items))
+        for key, value in values.items()
+    }
     if not numbers:
         raise UserError(f'the metric "{metric.name}" gave no numbers', where=metric.where)
     return numbers
+
+
+def _mean_of_items(name: str, value: Any, items: ItemScores) -> Any:
+    """Return a number as it is, and the mean of a list, which is added to the scores of items."""
+    if not isinstance(value, list | tuple) and getattr(value, "ndim", None) != 1:
+        return value
+    items.add(name, value)
+    known = [number for number in items.scores[-1].values if number is not None]
+    return round(fmean(known), 6) if known else math.nan
 
 
 def _read_number(metric: Metric, key: object, value: Any) -> float:

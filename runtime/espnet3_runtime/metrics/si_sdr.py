@@ -1,11 +1,11 @@
 """Scale-invariant signal-to-distortion ratio, and its improvement."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from espnet3_runtime.metrics.inputs.waves import PairMetric, Samples, WavePair
+from espnet3_runtime.metrics.inputs.waves import PairMetric, Samples, WavePair, score_pairs
+from espnet3_runtime.metrics.item_scores import ItemScores
 
 _MOST_DB = 100.0
 """Of an output that equals the reference up to its level; the ratio itself would be infinite."""
@@ -59,7 +59,7 @@ class SISDRImprovement:
         noisy: Sequence[str],
         *,
         utt_ids: Sequence[str] | None = None,
-        directory: Path | None = None,
+        item_scores: ItemScores | None = None,
     ) -> dict[str, float]:
         """Compare enhanced and noisy recordings with clean ones.
 
@@ -67,8 +67,8 @@ class SISDRImprovement:
             ref: Files of the clean recordings.
             enhanced: Files of the enhanced ones, in the same order.
             noisy: Files of what was enhanced, in the same order.
-            utt_ids: Names of the items, for messages and files.
-            directory: Gets ``values.scp`` with si_sdr of each item.
+            utt_ids: Names of the items, for messages; None numbers them.
+            item_scores: Gets the three ratios of each item.
 
         Returns:
             si_sdr_improvement, and si_sdr and si_sdr_noisy, all in dB, and items.
@@ -76,11 +76,15 @@ class SISDRImprovement:
         Raises:
             UserError: There are no items, or one cannot be read or compared.
         """
-        ratio = SISDR()
-        after = ratio(ref, enhanced, utt_ids=utt_ids, directory=directory)
-        before = ratio(ref, noisy, utt_ids=utt_ids)["si_sdr"]
-        gain = round(after["si_sdr"] - before, 4)
-        return {"si_sdr_improvement": gain, "si_sdr_noisy": before, **after}
+        after, before = (
+            np.array(score_pairs(_compare, (ref, side), utt_ids)) for side in (enhanced, noisy)
+        )
+        ratios = {"si_sdr_improvement": after - before, "si_sdr_noisy": before, "si_sdr": after}
+        if item_scores is not None:
+            for name, values in ratios.items():
+                item_scores.add(name, values.round(4), unit=self.unit)
+        means = {name: round(float(values.mean()), 4) for name, values in ratios.items()}
+        return {**means, "items": len(after)}
 
 
 def _compare(pair: WavePair) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.metrics.inputs.waves import read_wave
+from espnet3_runtime.metrics.item_scores import ItemScores
 from espnet3_runtime.metrics.optional_packages import require_package
 
 _INSTALL = (
@@ -23,6 +24,7 @@ class VERSA:
         scores: What VERSA's ``score_config`` lists, for example ``[{name: signal_metric}, {name:
             pseudo_mos, predictor_types: [utmos]}]``.
         headline: The number that comes first; None takes the first by name.
+        higher_is_better: Whether more of it is better, for the report; None where it is not known.
         use_gpu: Whether scorers that can use a GPU do.
         sample_rate: In Hz, where the files do not say it: arrays in ``.npy``.
     """
@@ -34,6 +36,7 @@ class VERSA:
         scores: Sequence[Mapping[str, Any]],
         *,
         headline: str | None = None,
+        higher_is_better: bool | None = None,
         use_gpu: bool = False,
         sample_rate: int | None = None,
     ) -> None:
@@ -41,6 +44,7 @@ class VERSA:
             raise ValueError("scores lists the scorers of VERSA, each with its name")
         self._versa = require_package("versa.scorer_shared", install=_INSTALL)
         self.scores = [dict(one) for one in scores]
+        self.higher_is_better = higher_is_better
         self.headline, self.use_gpu, self.sample_rate = headline, use_gpu, sample_rate
 
     def __call__(
@@ -51,6 +55,7 @@ class VERSA:
         *,
         utt_ids: Sequence[str],
         directory: Path,
+        item_scores: ItemScores | None = None,
     ) -> dict[str, float]:
         """Score recordings.
 
@@ -60,6 +65,7 @@ class VERSA:
             text: What is said, for scorers that recognise it.
             utt_ids: Names of the items.
             directory: Gets ``scores.jsonl``, what VERSA writes of each item.
+            item_scores: Gets each number that VERSA gave of single items.
 
         Returns:
             The finite numbers of VERSA's summary, items that were scored, and not_scored: those
@@ -80,6 +86,11 @@ class VERSA:
         )
         scored = [one for one in found if any(map(_is_finite, one.values()))]
         numbers = self._numbers(self._versa.load_summary(scored) if scored else {})
+        by_id = {str(one.get("key")): one for one in found}
+        if item_scores is not None:
+            for name in numbers:
+                values = [by_id.get(utt_id, {}).get(name) for utt_id in utt_ids]
+                item_scores.add(name, [one if _is_finite(one) else None for one in values])
         return {**numbers, "items": len(scored), "not_scored": len(utt_ids) - len(scored)}
 
     def _load(self, *, has_ref: bool, has_text: bool) -> Any:

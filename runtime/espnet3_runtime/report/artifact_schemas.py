@@ -38,13 +38,29 @@ _SCHEMAS: Mapping[str, Schema] = {
         "items": _record(
             {
                 "audio": _or_null(_TEXT),
+                "sounds": _mapping_of(_TEXT),
                 "pictures": {"type": "array", "items": _record(name=_TEXT)},
             },
             utt_id=_TEXT,
         ),
     },
     "columns": _record(  # columns.json of a test set; an item for each utterance, so not looked at
-        utt_ids={"type": "array"}, columns=_mapping_of({"type": "array"})
+        {"texts": _mapping_of({"type": "array"})},
+        utt_ids={"type": "array"},
+        columns=_mapping_of({"type": "array"}),
+    ),
+    "item_scores": _record(  # item_scores.json of a metric; items are not looked at here either
+        utt_ids={"type": "array"},
+        texts=_mapping_of({"type": "array"}),
+        scores={
+            "type": "array",
+            "minItems": 1,
+            "items": _record(
+                {"higher_is_better": {"type": ["boolean", "null"]}, "unit": _TEXT},
+                name=_TEXT,
+                values={"type": "array"},
+            ),
+        },
     ),
     "curve": _record({"at": _TEXT}, step=_COUNT, epoch=_COUNT),  # a row of curves.jsonl
     "provenance": _record(  # of a receipt: where the stage ran

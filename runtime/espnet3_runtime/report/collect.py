@@ -15,6 +15,7 @@ from espnet3_runtime.build.lock import Build
 from espnet3_runtime.incremental.receipts import Receipt, read_receipt
 from espnet3_runtime.process.redact import hide_secrets, redact_command
 from espnet3_runtime.report.artifact_schemas import is_results, matches_schema
+from espnet3_runtime.report.item_tables import item_table
 from espnet3_runtime.report.utterances import read_aligned, table_data
 from espnet3_runtime.trackers.run_records import TrackedRun, read_training_record
 from espnet3_schemas import LOCK
@@ -50,13 +51,14 @@ class StageView:
 
 @dataclass(frozen=True)
 class UtteranceTable:
-    """The utterances of a test set, aligned by a metric.
+    """The utterances of a test set, aligned or scored by a metric.
 
     Attributes:
         test: Its name.
         metric: That of the metric.
-        gap: What stands between two tokens.
-        data: See :func:`~espnet3_runtime.report.utterances.table_data`.
+        gap: What stands between two tokens of an alignment.
+        data: See :func:`~espnet3_runtime.report.utterances.table_data` and
+            :func:`~espnet3_runtime.report.item_tables.item_table`.
     """
 
     test: str
@@ -72,9 +74,9 @@ class Scores:
     Attributes:
         stage: Its name.
         content: The content of ``metrics.json``.
-        tables: The utterances, by each metric that aligned them.
-        media: By test set and utterance id: ``audio``, a data URI or a path beside the page, and
-            ``pictures`` of outputs.
+        tables: The utterances, by each metric that aligned or scored them.
+        media: By test set and utterance id: ``sounds``, names and data URIs or paths beside the
+            page, and ``pictures`` of outputs.
     """
 
     stage: str
@@ -202,10 +204,13 @@ def _read_scores(exp_dir: Path, build: Build, done: set[str]) -> Iterator[Scores
             found = _read_json(directory / test / "examples.json")
             media[test] = {}
             for item in found if matches_schema(found, "examples") else ():
-                sound, budget = _audio_source(exp_dir, directory / test, item.get("audio"), budget)
+                sounds = []
+                for name, file in (("", item.get("audio")), *item.get("sounds", {}).items()):
+                    sound, budget = _audio_source(exp_dir, directory / test, file, budget)
+                    sounds += [(name, sound)] if sound else []
                 pictures = item.get("pictures", ())
-                if sound or pictures:
-                    media[test][item["utt_id"]] = {"audio": sound, "pictures": pictures}
+                if sounds or pictures:
+                    media[test][item["utt_id"]] = {"sounds": sounds, "pictures": pictures}
         yield Scores(stage.name, content, list(_read_tables(directory, content)), media)
 
 
@@ -213,11 +218,16 @@ def _read_tables(directory: Path, content: Mapping[str, Any]) -> Iterator[Uttera
     for metric, by_test in content["metrics"].items():
         gap = "" if content["about"][metric]["target"].endswith("CER") else " "
         for test in by_test:
-            utterances = read_aligned(directory / test / metric / "utterances.jsonl", gap)
+            columns = _read_json(directory / test / "columns.json")
+            known = columns if matches_schema(columns, "columns") else {}
+            folder = directory / test / metric
+            utterances = read_aligned(folder / "utterances.jsonl", gap)
             if utterances.utt_ids:
-                columns = _read_json(directory / test / "columns.json")
-                known = columns if matches_schema(columns, "columns") else {}
                 yield UtteranceTable(test, metric, gap, table_data(utterances, known))
+                continue
+            scored = _read_json(folder / "item_scores.json")
+            if matches_schema(scored, "item_scores") and scored["utt_ids"]:
+                yield UtteranceTable(test, metric, gap, item_table(scored, known))
 
 
 def _audio_source(exp_dir: Path, directory: Path, name: str | None, budget: int) -> tuple[str, int]:

@@ -19,7 +19,10 @@ from espnet3_runtime.report.collect import ReportData, Scores, StageView
 from espnet3_runtime.report.curves import step_times, summarize_training, training_charts
 from espnet3_runtime.report.graph import ROW, draw_graph
 
-_SCRIPTS = ("utterances.js", "charts.js", "settings.js")
+_SCRIPTS = (
+    *("elements.js", "pictures.js", "confusions.js", "utterances.js"),
+    *("charts.js", "settings.js"),
+)
 _SHOWN_CHARTS = 12  # of a training; further ones are folded away
 _PACKAGES = ("torch", "lightning", "numpy", "espnet3-compile")
 
@@ -151,7 +154,7 @@ def _score_rows(scores: Scores) -> Iterator[dict[str, Any]]:
 
 def _has_audio_files(scores: Sequence[Scores]) -> bool:
     found = chain.from_iterable(by_id.values() for item in scores for by_id in item.media.values())
-    return any(one["audio"] and not one["audio"].startswith("data:") for one in found)
+    return any(not sound.startswith("data:") for one in found for _, sound in one["sounds"])
 
 
 def _source_hash(script: str) -> str:

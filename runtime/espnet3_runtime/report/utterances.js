@@ -1,11 +1,11 @@
-// The table of utterances with what follows from it: confusions, and the error rate of groups.
+// The table of utterances with what follows from it: confusions, and the scores of groups.
 (() => {
   "use strict";
+  const { element, button, drawBar, shortNumber } = elements;
   const section = document.getElementById("utterances");
   if (!section) return;
   const FIRST = 20, MORE = 50; // rows that are drawn, and those that "more" adds
-  const MOST_GROUPS = 24, MOST_CONFUSIONS = 12, BINS = 8, FEW = 12;
-  const OURS = ["utterance", "errors", "rate", "length"]; // columns that the data may have too
+  const MOST_GROUPS = 24, BINS = 8, FEW = 12;
   const find = (name) => section.querySelector(`[data-part=${name}]`);
   const tools = { table: find("table"), search: find("search"), wrong: find("wrong"), group: find("group") };
   const scripts = [...section.querySelectorAll("script.table")];
@@ -15,22 +15,10 @@
   let table; // that which is shown
   let sorting, descending, count, filters;
 
-  function element(name, attributes, ...inside) {
-    const made = document.createElement(name);
-    Object.entries(attributes || {}).forEach(([key, value]) => made.setAttribute(key, value));
-    made.append(...inside);
-    return made;
-  }
-
-  function button(text, attributes, act) {
-    const made = element("button", { type: "button", ...attributes }, text);
-    made.addEventListener("click", act);
-    return made;
-  }
-
   const percent = (errors, length) => (length ? 100 * errors / length : errors ? Infinity : 0);
-  const shortNumber = (value) => (Number.isInteger(value) ? String(value) : String(+value.toPrecision(4)));
   const showRate = (value) => (Number.isFinite(value) ? `${value.toFixed(1)} %` : "-");
+  const isKnown = (value) => value !== null && value !== undefined;
+  const countItems = (number) => `${number} utterance${number === 1 ? "" : "s"}`;
 
   // One table of the page.
 
@@ -38,42 +26,58 @@
     if (!tables.has(number)) {
       const { stage, test, gap, metric } = scripts[number].dataset;
       const data = JSON.parse(scripts[number].textContent);
-      const columns = [
-        { name: "length", numbers: data.lengths, isNumber: true },
-        ...data.columns.map((one) => ({ ...one, name: OURS.includes(one.name) ? `${one.name} of the data` : one.name, isNumber: Boolean(one.numbers) })),
-      ];
-      const [edits, editsOfRows] = numberEdits(data.steps);
-      tables.set(number, {
-        ...data, gap, metric, columns, edits, editsOfRows, texts: null, media: media.get(`${stage}/${test}`) || new Map(),
-        rates: data.errors.map((errors, row) => percent(errors, data.lengths[row])),
-      });
+      const made = { ...(data.scores ? openScored(data) : openAligned(data)), gap, metric, ids: data.ids, searched: null, media: media.get(`${stage}/${test}`) || new Map() };
+      const ours = ["utterance", ...[...made.scores, ...made.columns].map((one) => one.name)]; // the data may have them too
+      made.columns.push(...data.columns.map((one) => ({ ...one, name: ours.includes(one.name) ? `${one.name} of the data` : one.name, isNumber: Boolean(one.numbers) })));
+      made.total = made.main.numbers.length;
+      tables.set(number, made);
     }
     return tables.get(number);
   }
 
-  // Each edit that occurs gets a number; of a row there are those of its edits.
-  function numberEdits(steps) {
-    const numbers = new Map(), edits = [];
-    const ofRows = steps.map((row) => {
-      const found = [];
-      row.forEach((one) => {
-        if (typeof one === "string") return;
-        const key = `${one[0]}\u0000${one[1]}`;
-        let number = numbers.get(key);
-        if (number === undefined) { number = edits.push(one) - 1; numbers.set(key, number); }
-        found.push(number);
-      });
-      return found;
-    });
-    return [edits, ofRows];
+  // Of a metric that aligned what was said and heard: errors, and the rate as the main score.
+  function openAligned({ steps, errors, lengths }) {
+    const [edits, editsOfRows] = confusions.numberEdits(steps, false);
+    const main = { name: "rate", numbers: errors.map((one, row) => percent(one, lengths[row])), higher: false, show: showRate };
+    const scores = [{ name: "errors", numbers: errors, higher: false, show: String }, main];
+    const inGroup = (rows) => {
+      const [wrong, length] = [errors, lengths].map((all) => rows.reduce((sum, row) => sum + all[row], 0));
+      return { value: percent(wrong, length), text: `${showRate(percent(wrong, length))} of ${length}, ${countItems(rows.length)}` };
+    };
+    return {
+      main, scores, edits, editsOfRows, inGroup, classes: [], isWrong: (row) => errors[row] > 0, wrong: "only with errors", confused: true,
+      columns: [{ name: "length", numbers: lengths, isNumber: true }], by: "Error rate by", head: "said and heard",
+      parts: (row) => [0, 1].map((side) => [["said", "heard"][side], steps[row].map((one) => (typeof one === "string" ? one : one[side] && { edit: one[side] }))]),
+    };
   }
 
-  function texts() { // what is searched, in lower case, made at the first search
-    table.texts = table.texts || table.steps.map((steps, row) => {
-      const [said, heard] = [0, 1].map((side) => steps.map((one) => (typeof one === "string" ? one : one[side])));
-      return `${table.ids[row]} ${said.filter(Boolean).join(table.gap)} ${heard.filter(Boolean).join(table.gap)}`.toLowerCase();
+  // Of a metric that gave each item a score; its texts are a pair where it compared labels or sentences.
+  function openScored({ scores: given, texts, pair, ids }) {
+    const scores = given.map((one) => ({ ...one, show: (value) => `${shortNumber(value)} ${one.unit}`.trim() }));
+    const main = scores[0];
+    const [said, heard] = (pair || []).map((name) => texts.find((one) => one.name === name).values);
+    const steps = pair ? ids.map((_, row) => (said[row] === heard[row] ? [said[row]] : [[said[row], heard[row]]])) : [];
+    const [edits, editsOfRows] = confusions.numberEdits(steps, true);
+    const classes = confusions.classesOf(edits, ids.length);
+    const inGroup = (rows) => {
+      const known = rows.map((row) => main.numbers[row]).filter(isKnown);
+      const value = known.reduce((sum, one) => sum + one, 0) / known.length;
+      return { value, text: `${known.length ? main.show(value) : "-"}, ${countItems(rows.length)}` };
+    };
+    const isWrong = pair ? (row) => row < steps.length && typeof steps[row][0] !== "string" : null;
+    return {
+      main, scores, edits, editsOfRows, inGroup, classes, isWrong, wrong: "only wrong ones", confused: classes.length > 0,
+      columns: [], by: `${main.name} (mean) by`, head: texts.map((one) => one.name).join(", "),
+      parts: (row) => texts.map((one) => [one.name, [pair && pair.includes(one.name) && one.values[row] && isWrong(row) ? { edit: one.values[row] } : one.values[row]]]),
+    };
+  }
+
+  function searchedTexts() { // what is searched, in lower case, made at the first search
+    table.searched = table.searched || table.ids.map((utt_id, row) => {
+      const texts = table.parts(row).map(([, parts]) => parts.map((one) => one.edit || one).filter(Boolean).join(table.gap));
+      return [utt_id, ...texts].join(" ").toLowerCase();
     });
-    return table.texts;
+    return table.searched;
   }
 
   // The labels of a column's groups, and the group of each row, -1 for none: texts, few numbers, or
@@ -107,10 +111,10 @@
     const words = tools.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const { confusion, group } = filters;
     const places = group && without !== "group" ? groupsOf(group.column).places : null;
-    const searched = words.length ? texts() : null;
+    const searched = words.length ? searchedTexts() : null;
     const found = [];
-    for (let row = 0; row < table.errors.length; row++) {
-      if (tools.wrong.checked && !table.errors[row]) continue;
+    for (let row = 0; row < table.total; row++) {
+      if (tools.wrong.checked && table.isWrong && !table.isWrong(row)) continue;
       if (places && places[row] !== group.place) continue;
       if (searched && !(row < searched.length && words.every((word) => searched[row].includes(word)))) continue;
       if (confusion !== null && without !== "confusion" && !(row < table.editsOfRows.length && table.editsOfRows[row].includes(confusion))) continue;
@@ -119,31 +123,28 @@
     return found;
   }
 
-  const keyOf = {
-    utterance: (row) => table.ids[row],
-    errors: (row) => table.errors[row],
-    rate: (row) => table.rates[row],
-  };
-
   function sortRows(rows) {
-    if (sorting === "rate" && descending) return rows; // as they come
-    const column = table.columns.find((one) => one.name === sorting && !keyOf[sorting]);
-    const value = keyOf[sorting] || ((row) => (column.numbers ? column.numbers[row] : column.of[row]));
+    if (sorting === table.main.name && descending === worstDescends(table.main)) return rows; // as they come
+    if (sorting === "") return rows;
+    const column = [...table.scores, ...table.columns].find((one) => one.name === sorting);
+    const value = (row) => (!column ? table.ids[row] : column.numbers ? column.numbers[row] : column.of[row]);
     const sign = descending ? -1 : 1;
     const keyed = rows.map((row) => [value(row), row]);
-    const compare = sorting === "utterance" ? (a, b) => (a < b ? -1 : Number(a > b)) : (a, b) => a - b;
+    const compare = !column ? (a, b) => (a < b ? -1 : Number(a > b)) : (a, b) => a - b;
     keyed.sort(([a, one], [b, other]) => {
-      if (a === null || b === null) return (a === null) - (b === null) || one - other;
+      if (!isKnown(a) || !isKnown(b)) return isKnown(b) - isKnown(a) || one - other;
       return (a === b ? 0 : sign * compare(a, b)) || one - other;
     });
     return keyed.map(([, row]) => row);
   }
 
+  const worstDescends = (score) => score.higher === false;
+
   function drawHead() {
-    const names = [["utterance", ""], ["errors", "number"], ["rate", "number"], ...table.columns.map((one) => [one.name, one.isNumber ? "number" : ""])];
+    const names = [["utterance", ""], ...table.scores.map((one) => [one.name, "number"]), ...table.columns.map((one) => [one.name, one.isNumber ? "number" : ""])];
     const cells = names.map(([name, kind]) => {
       const cell = element("th", { scope: "col", class: kind }, button(name, {}, () => {
-        descending = sorting === name ? !descending : name === "errors" || name === "rate";
+        descending = sorting === name ? !descending : table.scores.some((one) => one.name === name && worstDescends(one));
         sorting = name;
         count = FIRST;
         draw();
@@ -151,15 +152,15 @@
       if (name === sorting) cell.setAttribute("aria-sort", descending ? "descending" : "ascending");
       return cell;
     });
-    tools.table.tHead.replaceChildren(element("tr", {}, cells[0], element("th", { scope: "col" }, "said and heard"), ...cells.slice(1)));
+    tools.table.tHead.replaceChildren(element("tr", {}, cells[0], ...(table.head ? [element("th", { scope: "col", class: "texts" }, table.head)] : []), ...cells.slice(1)));
   }
 
   function drawRows(rows) {
     const searchable = rows.filter((row) => row < table.ids.length);
     const shown = searchable.slice(0, count);
     tools.table.tBodies[0].replaceChildren(...shown.flatMap(drawRow));
-    const total = table.errors.length, most = table.ids.length;
-    find("shown").textContent = (rows.length === total ? `${total} utterances` : `${rows.length} of ${total} utterances`)
+    const total = table.total, most = table.ids.length;
+    find("shown").textContent = (rows.length === total ? countItems(total) : `${rows.length} of ${total} utterances`)
       + (most < total ? `; the texts of the worst ${most} are in this page` : "");
     const more = find("more");
     more.hidden = shown.length === searchable.length;
@@ -173,43 +174,32 @@
       return element("td", { class: column.isNumber ? "number" : "", "data-name": column.name }, text);
     });
     const [more, extra] = drawMedia(row);
+    const scores = table.scores.map((one) => element("td", { class: "number", "data-name": one.name }, isKnown(one.numbers[row]) ? one.show(one.numbers[row]) : ""));
     const line = element("tr", {},
       element("th", { scope: "row" }, element("code", {}, table.ids[row]), ...more),
-      element("td", { class: "texts" }, drawTexts(table.steps[row])),
-      element("td", { class: "number", "data-name": "errors" }, String(table.errors[row])),
-      element("td", { class: "number", "data-name": "rate" }, showRate(table.rates[row])), ...cells);
+      ...(table.head ? [element("td", { class: "texts" }, drawTexts(table.parts(row)))] : []), ...scores, ...cells);
     return [line, ...extra];
   }
 
-  function drawTexts(steps) {
-    const sides = [0, 1].map((side) => {
-      const parts = steps.map((one) => (typeof one === "string" ? one : one[side] && element(side ? "ins" : "del", {}, one[side]))).filter(Boolean);
-      return element("dd", {}, ...parts.flatMap((part, place) => (place && table.gap ? [table.gap, part] : [part])));
-    });
-    return element("dl", {}, element("dt", {}, "said"), sides[0], element("dt", {}, "heard"), sides[1]);
+  function drawTexts(sides) {
+    return element("dl", {}, ...sides.flatMap(([name, all]) => {
+      const parts = all.filter(Boolean).map((one) => (typeof one === "string" ? one : element(["said", "ref"].includes(name) ? "del" : "ins", {}, one.edit)));
+      return [element("dt", {}, name), element("dd", {}, ...parts.flatMap((part, place) => (place && table.gap ? [table.gap, part] : [part])))];
+    }));
   }
 
-  // Sound and pictures are made when they are asked for.
   function drawMedia(row) {
     const found = table.media.get(table.ids[row]);
     if (!found) return [[], []];
     const name = table.ids[row], more = [], extra = [];
-    if (found.audio) {
-      const play = button("▶ play", { "aria-label": `play ${name}` }, () => {
-        const player = element("audio", { controls: "", src: found.audio, "aria-label": name });
-        play.replaceWith(player);
-        player.focus();
-        player.play().catch(() => {});
-      });
-      more.push(play);
-    }
+    more.push(...found.sounds.map(([label, source]) => pictures.drawSound(label, name, source)));
     if (found.pictures && found.pictures.length) {
-      const line = element("tr", { class: "pictures" }, element("td", { colspan: String(4 + table.columns.length) }));
+      const line = element("tr", { class: "pictures" }, element("td", { colspan: String(2 + table.scores.length + table.columns.length) }));
       line.hidden = true;
       const show = button(found.pictures.map((one) => one.name).join(", "), { "aria-expanded": "false" }, () => {
         line.hidden = !line.hidden;
         show.setAttribute("aria-expanded", String(!line.hidden));
-        if (!line.hidden && !line.cells[0].firstChild) line.cells[0].append(...found.pictures.map((one) => drawPicture(one, secondsOf(row))));
+        if (!line.hidden && !line.cells[0].firstChild) line.cells[0].append(...found.pictures.map((one) => pictures.drawPicture(one, secondsOf(row))));
       });
       more.push(show);
       extra.push(line);
@@ -222,94 +212,33 @@
     return (column && column.numbers[row]) || 0;
   }
 
-  function drawPicture(picture, seconds) {
-    const figure = element("figure", {}, element("figcaption", {}, picture.name));
-    figure.append(picture.segments ? drawSegments(picture.segments, seconds) : drawMatrix(picture));
-    return figure;
-  }
-
-  function drawSegments(segments, seconds) {
-    const end = Math.max(seconds, ...segments.map((one) => one[1])) || 1;
-    const lane = element("div", { class: "lane", style: `min-width: ${segments.length * 56}px` });
-    segments.forEach(([from, to, label]) => {
-      const title = `${label} ${from.toFixed(2)} to ${to.toFixed(2)} s`;
-      lane.append(element("span", { title, style: `left: ${100 * from / end}%; width: ${100 * (to - from) / end}%` }, label));
-    });
-    const ruler = element("div", { class: "ruler" }, element("span", {}, "0 s"), element("span", {}, `${(end / 2).toFixed(2)} s`), element("span", {}, `${end.toFixed(2)} s`));
-    return element("div", { class: "scroll", tabindex: "0" }, lane, ruler);
-  }
-
-  function drawMatrix({ shape: [rows, columns], values, range, name }) {
-    const bytes = atob(values);
-    const canvas = element("canvas", { width: columns, height: rows, role: "img", "aria-label": `${name}, ${rows} × ${columns}` });
-    const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
-    for (let cell = 0; cell < rows * columns; cell++) {
-      const share = bytes.charCodeAt(cell) / 255;
-      image.data.set([255 - 208 * share, 255 - 160 * share, 255 - 47 * share, 255], 4 * cell);
-    }
-    context.putImageData(image, 0, 0);
-    canvas.style.height = `${Math.min(Math.max(rows * 6, 60), 320)}px`;
-    const about = element("p", { class: "about" }, `${rows} rows, ${columns} columns; white is ${shortNumber(range[0])}, blue ${shortNumber(range[1])}`);
-    return element("div", {}, canvas, about);
-  }
-
   // Confusions and groups, of the rows that pass the other filters.
 
   function drawConfusions(rows) {
+    find("confused").hidden = !table.confused;
+    if (!table.confused) return;
     const times = new Int32Array(table.edits.length);
     rows.forEach((row) => (table.editsOfRows[row] || []).forEach((number) => { times[number] += 1; }));
-    const kinds = { substituted: [], deleted: [], inserted: [] };
-    table.edits.forEach(([said, heard], number) => {
-      if (times[number]) kinds[!heard ? "deleted" : !said ? "inserted" : "substituted"].push(number);
-    });
-    find("confusions").replaceChildren(...Object.entries(kinds).map(([kind, found]) => drawKind(kind, found, times)));
-  }
-
-  function drawKind(kind, found, times) {
-    const total = found.reduce((sum, number) => sum + times[number], 0);
-    const sorted = found.sort((a, b) => times[b] - times[a] || a - b);
-    const list = element("ol", { class: "bars" });
-    const add = (part) => list.append(...part.map((number) => {
-      const [said, heard] = table.edits[number];
-      const label = said && heard ? [element("del", {}, said), " → ", element("ins", {}, heard)] : [said ? element("del", {}, said) : element("ins", {}, heard)];
-      const pressed = filters.confusion === number;
-      return drawBar(label, String(times[number]), times[number] / times[sorted[0]], pressed, () => toggle("confusion", pressed ? null : number, find("confusions")));
-    }));
-    add(sorted.slice(0, MOST_CONFUSIONS));
-    const box = element("div", {}, element("h4", {}, `${kind} `, element("span", {}, String(total))), list);
-    if (sorted.length > MOST_CONFUSIONS) {
-      const rest = sorted.slice(MOST_CONFUSIONS, MOST_CONFUSIONS + 500);
-      const more = button(`${sorted.length - MOST_CONFUSIONS} more`, {}, () => { add(rest); more.remove(); });
-      box.append(more);
-    }
-    return box;
-  }
-
-  function drawBar(label, value, share, pressed, act) {
-    const bar = element("span", { class: "bar" }, element("i", { style: `width: ${(100 * Math.min(share, 1)).toFixed(2)}%` }));
-    const shown = button("", { "aria-pressed": String(pressed) }, act);
-    shown.append(element("span", { class: "label" }, ...label), bar, element("span", { class: "value" }, value));
-    return element("li", {}, shown);
+    const act = (number) => toggle("confusion", number, find("confusions"));
+    find("confusions").replaceChildren(...confusions.draw({ edits: table.edits, times, pressed: filters.confusion, act }, table.classes));
   }
 
   function drawGroups(rows) {
     const column = table.columns[tools.group.value];
+    if (!column) return;
     const { labels, places } = groupsOf(column);
-    const sums = labels.map(() => [0, 0, 0]);
-    rows.forEach((row) => {
-      const sum = sums[places[row]];
-      if (sum) { sum[0] += table.errors[row]; sum[1] += table.lengths[row]; sum[2] += 1; }
-    });
-    let groups = labels.map((label, place) => ({ label, place, errors: sums[place][0], length: sums[place][1], items: sums[place][2] })).filter((one) => one.items);
-    groups.forEach((one) => { one.rate = percent(one.errors, one.length); });
-    if (!column.isNumber) groups = groups.sort((a, b) => b.rate - a.rate || b.items - a.items);
-    const largest = Math.max(...groups.map((one) => one.rate).filter(Number.isFinite), 1e-9);
+    const members = labels.map(() => []);
+    rows.forEach((row) => { if (members[places[row]]) members[places[row]].push(row); });
+    const groups = labels.map((label, place) => ({ label, place, items: members[place].length, ...table.inGroup(members[place]) })).filter((one) => one.items);
+    const sign = worstDescends(table.main) ? -1 : 1, known = groups.map((one) => one.value).filter(Number.isFinite);
+    const last = (one) => (Number.isNaN(one.value) ? 1 : 0); // groups without a score
+    if (!column.isNumber) groups.sort((a, b) => last(a) - last(b) || (a.value === b.value ? 0 : sign * (a.value - b.value)) || b.items - a.items);
+    const lowest = Math.min(0, ...known), largest = Math.max(...known, lowest + 1e-9);
     const list = element("ol", { class: "bars wide" });
     const add = (part) => list.append(...part.map((one) => {
       const pressed = Boolean(filters.group) && filters.group.column === column && filters.group.place === one.place;
-      const text = `${showRate(one.rate)} of ${one.length}, ${one.items} utterance${one.items === 1 ? "" : "s"}`;
       const chosen = { column, place: one.place, label: one.label };
-      return drawBar([one.label], text, one.rate / largest, pressed, () => toggle("group", pressed ? null : chosen, find("groups")));
+      return drawBar([one.label], one.text, (one.value - lowest) / (largest - lowest), pressed, () => toggle("group", pressed ? null : chosen, find("groups")));
     }));
     add(groups.slice(0, MOST_GROUPS));
     find("groups").replaceChildren(list);
@@ -351,7 +280,12 @@
   function choose(number) {
     table = openTable(number);
     filters = { confusion: null, group: null };
-    [sorting, descending, count] = ["rate", true, FIRST];
+    const { main } = table;
+    [sorting, descending, count] = [isKnown(main.higher) ? main.name : "", worstDescends(main), FIRST];
+    tools.wrong.parentElement.hidden = !table.isWrong;
+    find("only").textContent = table.wrong;
+    find("by").textContent = table.by;
+    find("grouped").hidden = !table.columns.length;
     tools.group.replaceChildren(...table.columns.map((one, place) => element("option", { value: place }, one.name)));
     const speaker = table.columns.findIndex((one) => one.texts);
     tools.group.value = String(Math.max(speaker, 0));

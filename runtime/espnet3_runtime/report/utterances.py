@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 MOST_SHOWN = 20_000
 """Utterances of a test set whose texts are in a page; of the others there are the numbers."""
-_MOST_CHARACTERS = 12_000_000  # of the texts of a test set
+MOST_CHARACTERS = 12_000_000  # of the texts of a test set
 _MOST_TOKENS = 1 << 50  # of an utterance; what is more is no count
 _PIECE = 10_000  # utterances that are in memory beside those that are kept
 
@@ -109,12 +109,12 @@ def table_data(utterances: AlignedUtterances, columns: Mapping[str, Any]) -> dic
         "steps": [one.steps for one in shown],
         "errors": [utterances.errors[place] for place in order],
         "lengths": [utterances.lengths[place] for place in order],
-        "columns": _ordered_columns(columns, ids),
+        "columns": order_columns(columns, ids),
     }
 
 
 def _within_budget(shown: Sequence[ShownUtterance]) -> Iterator[ShownUtterance]:
-    left = _MOST_CHARACTERS
+    left = MOST_CHARACTERS
     for one in shown:
         left -= sum(
             len(step) if isinstance(step, str) else len(step[0] + step[1]) for step in one.steps
@@ -124,23 +124,37 @@ def _within_budget(shown: Sequence[ShownUtterance]) -> Iterator[ShownUtterance]:
         yield one
 
 
-def _ordered_columns(columns: Mapping[str, Any], ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the columns in the order of the ids: numbers, or texts with the places of each."""
+def order_values(columns: Mapping[str, Any], kind: str, ids: Sequence[str]) -> dict[str, list[Any]]:
+    """Return columns, or texts, in the order of some ids; None where an id has no value.
+
+    Args:
+        columns: The content of ``columns.json``, which may be empty.
+        kind: ``columns`` or ``texts``.
+        ids: The ids.
+    """
     places = {str(utt_id): place for place, utt_id in enumerate(columns.get("utt_ids", ()))}
     chosen = [places.get(utt_id, -1) for utt_id in ids]
+    return {
+        name: [values[place] if 0 <= place < len(values) else None for place in chosen]
+        for name, values in columns.get(kind, {}).items()
+    }
+
+
+def order_columns(columns: Mapping[str, Any], ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the columns in the order of the ids: numbers, or texts with the places of each."""
     found = []
-    for name, values in columns.get("columns", {}).items():
-        ordered = [values[place] if 0 <= place < len(values) else None for place in chosen]
+    for name, ordered in order_values(columns, "columns", ids).items():
         texts = sorted({value for value in ordered if isinstance(value, str)})
         if texts:
             numbers: dict[Any, int] = {text: number for number, text in enumerate(texts)}
             of = [numbers.get(value) for value in ordered]
             found.append({"name": name, "texts": texts, "of": of})
         else:
-            finite = [value if _is_finite(value) else None for value in ordered]
+            finite = [value if is_finite(value) else None for value in ordered]
             found.append({"name": name, "numbers": finite})
     return found
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """Return whether a value is a finite number."""
     return type(value) in (int, float) and math.isfinite(value)

@@ -15,7 +15,7 @@ from espnet3_runtime.data.tokens import Spelling, Tokenizer
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.inference.outputs import read_formats
 from espnet3_runtime.metrics.error_rate import ErrorRate, normalize
-from espnet3_runtime.metrics.inputs.columns import TestResults, read_columns
+from espnet3_runtime.metrics.inputs.columns import TestResults, read_columns, text_inputs
 from espnet3_runtime.metrics.items.columns import write_columns
 from espnet3_runtime.metrics.items.examples import write_examples
 from espnet3_runtime.metrics.score import Metric, make_metrics, score_test_set
@@ -99,6 +99,7 @@ def _score_test(
     contract = read_contract(inference["contract"], "contract") if inference else None
     where = f"{config.where}.dataset_artifacts"
     scored, found = [], list[Spelling]()
+    sounds: dict[str, dict[str, str]] = {}
     with atomic_directory(context.directory / name) as scratch:
         results = TestResults(
             name=name,
@@ -116,7 +117,13 @@ def _score_test(
                 texts_only=metric.texts_only,
                 file_type=metric.file_type,
             )
-            scored.append((metric, score_test_set(metric, utt_ids, columns, scratch / metric.name)))
+            texts = [] if metric.file_type else text_inputs(results, metric.inputs)
+            numbers = score_test_set(metric, utt_ids, columns, scratch / metric.name, texts=texts)
+            scored.append((metric, numbers))
+            if metric.reads_audio and not sounds:
+                sounds = {
+                    name: dict(zip(utt_ids, paths, strict=True)) for name, paths in columns.items()
+                }
             if tokenizer is not None and metric.texts_only:
                 found += [
                     _spell(tokenizer, columns[one], metric)
@@ -124,7 +131,7 @@ def _score_test(
                     if source.startswith("dataset:")
                 ]
         write_columns(results, context.log)
-        write_examples(results, [metric.name for metric in metrics], contract, context.log)
+        write_examples(results, [metric.name for metric in metrics], contract, sounds, context.log)
     return scored, max(found, key=_LOST, default=Spelling())
 
 

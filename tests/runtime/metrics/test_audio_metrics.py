@@ -12,6 +12,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
 from espnet3_runtime.metrics.bleu import BLEU
 from espnet3_runtime.metrics.eer import EER
+from espnet3_runtime.metrics.item_scores import ItemScores
 from espnet3_runtime.metrics.mcd import MCD, mean_along_path
 from espnet3_runtime.metrics.si_sdr import SISDR, SISDRImprovement
 from espnet3_runtime.metrics.stoi import STOI
@@ -53,14 +54,14 @@ def saved(tmp_path):
         (np.stack([TONE + 0.1 * OTHER, TONE + OTHER]), 10.0),
     ],
 )
-def test_si_sdr_of_known_noise(saved, tmp_path, enhanced, expected):
+def test_si_sdr_of_known_noise(saved, enhanced, expected):
     ref = TONE if enhanced.ndim == 1 else np.stack([TONE, TONE])
     columns = {"ref": saved(ref, ref), "enhanced": saved(enhanced, ref)}
-    found = SISDR()(**columns, utt_ids=["a", "b"], directory=tmp_path)
+    items = ItemScores(["a", "b"])
+    found = SISDR()(**columns, utt_ids=items.utt_ids, item_scores=items)
     assert found["si_sdr"] == pytest.approx((expected + 100) / 2, abs=1e-3)
     assert found["items"] == 2
-    values = read_scp(tmp_path / "values.scp")
-    assert float(values["a"]) == pytest.approx(expected, abs=1e-3)
+    assert items.scores[0].values == pytest.approx([expected, 100], abs=1e-3)
 
 
 def test_si_sdr_improvement(saved):
@@ -71,16 +72,17 @@ def test_si_sdr_improvement(saved):
     assert next(iter(found)) == "si_sdr_improvement"
 
 
-def test_mel_cepstral_distortion_after_alignment(saved, tmp_path):
+def test_mel_cepstral_distortion_after_alignment(saved):
     score = MCD(sample_rate=16000)
     sweep = np.sin(2 * np.pi * (300 + 900 * TIME) * TIME)
     longer = np.arange(24000) / 16000
     slower = np.sin(2 * np.pi * (300 + 600 * longer) * longer)
     noise = np.random.default_rng(1).normal(size=24000)
     columns = {"ref": saved(sweep, noise), "spoken": saved(sweep, 0.1 * noise)}  # level: no matter
-    same = score(**columns, utt_ids=["a", "b"], directory=tmp_path)
+    items = ItemScores(["a", "b"])
+    same = score(**columns, utt_ids=items.utt_ids, item_scores=items)
     assert same == {"mcd": pytest.approx(0, abs=1e-3), "length_ratio": 1, "items": 2}
-    assert list(read_scp(tmp_path / "values.scp")) == ["a", "b"]
+    assert [score.name for score in items.scores] == ["mcd", "length_ratio"]
     other = score(saved(sweep), saved(noise))
     assert other["length_ratio"] == 1.5
     assert score(saved(sweep), saved(slower))["mcd"] < other["mcd"] / 2

@@ -9,6 +9,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
 from espnet3_runtime.metrics.der import DER
 from espnet3_runtime.metrics.inputs.segments import read_segments
+from espnet3_runtime.metrics.item_scores import ItemScores
 from espnet3_schemas.installation import install_command
 
 INSTALLED = find_spec("simpleder") is not None
@@ -52,7 +53,8 @@ def test_rates_worked_out_by_hand(ref, hyp, options, expected):
 def test_recordings_share_one_rate_and_match_speakers_each_for_itself(tmp_path):
     ref = [json.dumps([[0, 10, "A"]]), json.dumps([[0, 30, "A"]]), ""]
     hyp = [json.dumps([[0, 10, "x"]]), json.dumps([[0, 20, "y"]]), "[[0, 2, 3]]"]
-    found = DER()(ref, hyp, utt_ids=["one", "two", "three"], directory=tmp_path)
+    items = ItemScores(["one", "two", "three"])
+    found = DER()(ref, hyp, utt_ids=items.utt_ids, item_scores=items)
     assert found == {
         "der": 30,
         "miss": 25,
@@ -62,7 +64,8 @@ def test_recordings_share_one_rate_and_match_speakers_each_for_itself(tmp_path):
         "recordings": 3,
     }
     assert next(iter(found)) == "der"
-    assert read_scp(tmp_path / "values.scp") == {"one": "0.0000", "two": "33.3333"}
+    items.write(tmp_path)
+    assert read_scp(tmp_path / "values.scp") == {"one": "0", "two": "33.3333"}
 
 
 RTTM = """\

@@ -144,7 +144,7 @@ def test_sound_up_to_six_megabytes_is_in_the_page(
     experiment, build = built
     add_examples(experiment, sizes)
     (scores,) = read_experiment(experiment, load_build(build)).scores
-    sources = [item["audio"] for item in scores.media["test"].values()]
+    sources = [item["sounds"][0][1] for item in scores.media["test"].values()]
     for number, (size, source) in enumerate(zip(sizes, sources, strict=True)):
         if inside[number]:
             assert base64.b64decode(source.removeprefix("data:audio/wav;base64,")) == b"0" * size

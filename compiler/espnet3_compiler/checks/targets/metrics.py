@@ -18,7 +18,7 @@ from espnet3_compiler.signature.result import Signature, SignatureResult
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence
 from espnet3_schemas import TARGET
 
-_METRIC_SLOT = TargetSlot(offered=("utt_ids", "directory"))
+_METRIC_SLOT = TargetSlot(offered=("utt_ids", "directory", "item_scores"))
 
 
 def check_metrics(library: Library, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:

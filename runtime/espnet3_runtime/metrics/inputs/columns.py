@@ -120,15 +120,29 @@ def _read_column(results: TestResults, source: str, where: str) -> dict[str, str
 
 def _refuse_files(results: TestResults, source: str, where: str, *, texts_only: bool) -> None:
     """Refuse files for texts, and files that nobody asked for: a metric would get their paths."""
-    column = source.removeprefix(_COLUMN)
-    made = column in results.formats if column != source else (results.directory / source).is_dir()
-    if source in results.by_value or (made and texts_only):
+    if source in results.by_value or (texts_only and _holds_files(results, source)):
+        column = source.removeprefix(_COLUMN)
         raise UserError(
             f'"{source}" is a file for each item of the test set "{results.name}", and no text',
             where=where,
             hint="let the runner give a text or a number"
             + ("" if texts_only else f", or set output_artifacts.{column}.type, for a path"),
         )
+
+
+def _holds_files(results: TestResults, source: str) -> bool:
+    column = source.removeprefix(_COLUMN)
+    return column in results.formats if column != source else (results.directory / source).is_dir()
+
+
+def text_inputs(results: TestResults, inputs: Mapping[str, str]) -> list[str]:
+    """Return the names of inputs that are texts or numbers, and no files.
+
+    Args:
+        results: The test set.
+        inputs: The source of each argument of the metric.
+    """
+    return [name for name, source in inputs.items() if not _holds_files(results, source)]
 
 
 def _missing_column(message: str, scp: Path, where: str) -> UserError:

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from espnet3_runtime.atomic import write_text
 from espnet3_runtime.data.audio import read_audio
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.inference.scp import format_scp
+from espnet3_runtime.metrics.item_scores import ItemScores
 
 Samples = NDArray[np.float64]
 _TOLERANCE = 0.02
@@ -115,15 +114,15 @@ class PairMetric:
         enhanced: Sequence[str],
         *,
         utt_ids: Sequence[str] | None = None,
-        directory: Path | None = None,
+        item_scores: ItemScores | None = None,
     ) -> dict[str, float]:
         """Compare enhanced recordings with clean ones.
 
         Args:
             ref: Files of the clean recordings.
             enhanced: Files of the enhanced ones, in the same order.
-            utt_ids: Names of the items, for messages and files; None numbers them.
-            directory: Gets ``values.scp`` with the number of each item.
+            utt_ids: Names of the items, for messages; None numbers them.
+            item_scores: Gets the number of each item.
 
         Returns:
             The headline, and items.
@@ -131,7 +130,9 @@ class PairMetric:
         Raises:
             UserError: There are no items, or one cannot be read or compared.
         """
-        values = score_pairs(self.score, (ref, enhanced), utt_ids, directory)
+        values = score_pairs(self.score, (ref, enhanced), utt_ids)
+        if item_scores is not None:
+            item_scores.add(self.name, [round(value, self.digits) for value in values])
         return {self.name: round(float(np.mean(values)), self.digits), "items": len(values)}
 
 
@@ -139,17 +140,15 @@ def score_pairs(
     score: Callable[[WavePair], float],
     columns: Sequence[Sequence[str]],
     utt_ids: Sequence[str] | None,
-    directory: Path | None,
     *,
     same_length: bool = True,
 ) -> list[float]:
-    """Return a number for each pair, and write them by id into ``values.scp``.
+    """Return a number for each pair.
 
     Args:
         score: Compares a pair.
         columns: Paths of references and of what is compared with them.
         utt_ids: Names of the items; None numbers them.
-        directory: Where ``values.scp`` is written; None writes none.
         same_length: Whether the two of a pair are of one length.
 
     Raises:
@@ -166,7 +165,4 @@ def score_pairs(
             values.append(score(pair))
         except ValueError as error:
             raise UserError(f"{name} cannot be compared: {error}") from error
-    if directory is not None:
-        texts = [f"{value:.4f}" for value in values]
-        write_text(directory / "values.scp", format_scp(zip(names, texts, strict=True)))
     return values

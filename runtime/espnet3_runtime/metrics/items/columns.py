@@ -15,11 +15,11 @@ _LONGEST = 100  # characters of a value
 
 
 def write_columns(results: TestResults, log: Logger) -> None:
-    """Write ``columns.json`` of a test set: ``{"utt_ids": […], "columns": {name: […]}}``.
+    """Write ``columns.json``: ``{"utt_ids": […], "columns": {name: […]}, "texts": {name: […]}}``.
 
     There are the texts and numbers that ``infer`` saw in the samples, those that the data set lists
     as its ``columns``, and the seconds of audio.  Texts that are another one for nearly every item,
-    such as transcripts, group nothing and are left out.
+    such as transcripts, group nothing; they are the ``texts``, unless they are paths.
 
     Args:
         results: The test set.
@@ -38,8 +38,10 @@ def write_columns(results: TestResults, log: Logger) -> None:
         columns.setdefault(_SECONDS, [round(record[_SECONDS], 3) for record in records])
     useful = {name: _as_groups(values) for name, values in columns.items()}
     groups = {name: values for name, values in useful.items() if values}
-    text = json.dumps({"utt_ids": utt_ids, "columns": groups}, ensure_ascii=False)
-    write_text(results.scratch / COLUMNS, f"{text}\n")
+    texts = {name: columns[name] for name in columns if name not in groups}
+    shown = {name: _as_texts(values) for name, values in texts.items() if not _are_paths(values)}
+    content = {"utt_ids": utt_ids, "columns": groups, "texts": shown}
+    write_text(results.scratch / COLUMNS, json.dumps(content, ensure_ascii=False) + "\n")
 
 
 def _listed_names(results: TestResults) -> Sequence[str]:
@@ -62,10 +64,19 @@ def _as_groups(values: Sequence[Any]) -> list[Any]:
         isinstance(one, int | float) and not isinstance(one, bool) for one in present
     ):
         return list(values)
-    texts = [None if value is None else str(value)[:_LONGEST] for value in values]
+    texts = _as_texts(values, _LONGEST)
     if 2 * len({text for text in texts if text is not None}) <= len(present):
         return texts if present else []
     try:  # a column of a manifest is text, whatever it holds
         return [text if text is None else float(text) for text in texts]
     except ValueError:
         return []
+
+
+def _as_texts(values: Sequence[Any], longest: int | None = None) -> list[str | None]:
+    return [None if value is None else str(value)[:longest] for value in values]
+
+
+def _are_paths(values: Sequence[Any]) -> bool:
+    present = [str(value) for value in values if value is not None]
+    return all("/" in text and " " not in text for text in present)
