@@ -38,7 +38,7 @@ _SCHEMAS: Mapping[str, Schema] = {
         "items": _record(
             {
                 "audio": _or_null(_TEXT),
-                "sounds": _mapping_of(_TEXT),
+                "sounds": {"type": "array", "items": _record(name=_TEXT, file=_TEXT)},
                 "pictures": {"type": "array", "items": _record(name=_TEXT)},
             },
             utt_id=_TEXT,

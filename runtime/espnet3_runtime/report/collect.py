@@ -201,17 +201,25 @@ def _read_scores(exp_dir: Path, build: Build, done: set[str]) -> Iterator[Scores
             continue
         media: dict[str, dict[str, dict[str, Any]]] = {}
         for test in dict.fromkeys(test for tests in content["metrics"].values() for test in tests):
-            found = _read_json(directory / test / "examples.json")
-            media[test] = {}
-            for item in found if matches_schema(found, "examples") else ():
-                sounds = []
-                for name, file in (("", item.get("audio")), *item.get("sounds", {}).items()):
-                    sound, budget = _audio_source(exp_dir, directory / test, file, budget)
-                    sounds += [(name, sound)] if sound else []
-                pictures = item.get("pictures", ())
-                if sounds or pictures:
-                    media[test][item["utt_id"]] = {"sounds": sounds, "pictures": pictures}
+            media[test], budget = _read_media(exp_dir, directory / test, budget)
         yield Scores(stage.name, content, list(_read_tables(directory, content)), media)
+
+
+def _read_media(
+    exp_dir: Path, directory: Path, budget: int
+) -> tuple[dict[str, dict[str, Any]], int]:
+    """Return what can be heard and seen of a test set, by utterance id, and the budget left."""
+    found = _read_json(directory / "examples.json")
+    media: dict[str, dict[str, Any]] = {}
+    for item in found if matches_schema(found, "examples") else ():
+        sounds, pictures = [], item.get("pictures", ())
+        named = [(one["name"], one["file"]) for one in item.get("sounds", ())]
+        for name, file in (("", item.get("audio")), *named):
+            sound, budget = _audio_source(exp_dir, directory, file, budget)
+            sounds += [(name, sound)] if sound else []
+        if sounds or pictures:
+            media[item["utt_id"]] = {"sounds": sounds, "pictures": pictures}
+    return media, budget
 
 
 def _read_tables(directory: Path, content: Mapping[str, Any]) -> Iterator[UtteranceTable]:

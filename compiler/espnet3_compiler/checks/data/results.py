@@ -1,10 +1,11 @@
 """Functions and methods of the recipe whose result is used, by what they return.
 
 Passes: ``def __call__(self, ref, hyp): return {…}``.
-Fails: a metric that ends with ``result = {…}``, or gives a list beside its numbers; ``def
-forward(self, x): self.net(x)``; a ``training_step`` that only logs its loss; items of a ``Dataset``
-that are tuples, a transform that gives None for some; ``features`` whose ``forward`` gives no
-lengths; a call that returns ``{"onnx": …}``, which its stage does not declare.
+Fails: a metric that ends with ``result = {…}``, or gives a list that has no number for each item
+beside its numbers; ``def forward(self, x): self.net(x)``; a ``training_step`` that only logs its
+loss; items of a ``Dataset`` that are tuples, a transform that gives None for some; ``features``
+whose ``forward`` gives no lengths; a call that returns ``{"onnx": …}``, which its stage does not
+declare.
 
 A function that only raises, or has no body, may be meant to be replaced: it is not judged.
 """
@@ -59,7 +60,8 @@ _WRONG_KINDS: dict[str, tuple[type[ast.expr], ...]] = {
 """What a result is used as, and expressions that are something else."""
 
 _PAIR = 2
-_LISTS = (ast.List, ast.ListComp, ast.Tuple, ast.Dict, ast.DictComp)
+_NO_NUMBERS = (ast.List, ast.Tuple, ast.Dict, ast.DictComp)
+"""What has no number for each item: a list that is written out has a few, whatever there is."""
 
 _STEP, _OWN_STEPS = "training_step", "automatic_optimization"
 """The method that returns the loss, and the attribute of modules that make their own steps."""
@@ -198,7 +200,7 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
             f"{name} must return {wanted}, and the value of {ast.unparse(key)} is none",
             Label(body.span_in(key), "a list or mapping"),
             related,
-            ("give each number a name of its own",),
+            ("give each number a name of its own; a list has one for each item",),
         )
     wrong = [item for item in given if _is_wrong(body.node, item.value, wanted)]
     texts = _annotated_texts(body.node) if wanted == _ITEMS else ""
@@ -236,12 +238,21 @@ def _lost_item(
 
 
 def _lists_among(body: FunctionBody, given: list[ast.Return]) -> Iterator[ast.expr]:
-    """Yield the keys of mappings that are returned under which a list or mapping stands."""
+    """Yield the keys of mappings that are returned under which there is no number for each item."""
     dicts = [item.value for item in given if isinstance(item.value, ast.Dict)]
     for key, value in (pair for one in dicts for pair in zip(one.keys, one.values, strict=True)):
         made = assigned_values(body.node, value.id) if isinstance(value, ast.Name) else [value]
-        if key and made and all(isinstance(one, _LISTS) for one in made):
+        if key and made and all(_is_no_number(one) for one in made):
             yield key
+
+
+def _is_no_number(value: ast.expr) -> bool:
+    """Return whether a value is a mapping, or a list of other things than one of each item."""
+    if not isinstance(value, ast.ListComp):
+        return isinstance(value, _NO_NUMBERS)
+    loops = [one for loop in value.generators for one in ast.walk(loop.iter)]
+    is_set = any(isinstance(one, ast.Name) and one.id in ("set", "Counter") for one in loops)
+    return is_set or any(loop.ifs for loop in value.generators)
 
 
 def _is_wrong(node: FunctionNode, value: ast.expr | None, wanted: str) -> bool:

@@ -40,8 +40,8 @@ def write_examples(
 
     The first metric that aligned, or else the first with scores of items, says which they are.
     Each example has utt_id, rank ("worst" or "best"), metric, errors, length and steps or the
-    score, audio (a file, or null where the data set gives none), sounds (files, by the input of a
-    metric that compares recordings), and pictures (:func:`read_pictures`).
+    score, audio (a file, or null where the data set gives none), sounds (name and file of each
+    input of a metric that compares recordings), and pictures (:func:`read_pictures`).
 
     Args:
         results: The test set.
@@ -63,7 +63,8 @@ def write_examples(
     for item in examples:
         made = records[item["utt_id"]].get("files", {})
         audio = files.get(item["utt_id"], {})
-        item.update(metric=metric, audio=audio.pop("", None), sounds=audio)
+        item.update(metric=metric, audio=audio.pop("", None))
+        item.update(sounds=[{"name": name, "file": file} for name, file in audio.items()])
         item.update(pictures=read_pictures(results.directory, made))
     write_json(results.scratch / "examples.json", examples)
 
