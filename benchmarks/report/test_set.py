@@ -4,6 +4,7 @@ import json
 import random
 from pathlib import Path
 
+from espnet3_runtime.metrics.item_scores import ItemScores
 from tests.runtime.report_kit import add_utterances, fill, make_build
 
 Step = tuple[str, str, str]
@@ -12,7 +13,10 @@ Step = tuple[str, str, str]
 def make_experiment(
     folder: Path, utterances: int, words: int, chance: random.Random
 ) -> tuple[Path, Path]:
-    """Write an experiment whose test set has words of a Zipf law, a tenth of them misheard."""
+    """Write an experiment whose test set has words of a Zipf law, a tenth of them misheard.
+
+    Beside two error rates there are classes, each ninth of them taken for another one.
+    """
     experiment, build = make_build(folder)
     fill(experiment)
     lexicon = [_make_word(chance) for _ in range(5000)]
@@ -26,9 +30,13 @@ def make_experiment(
     test = experiment / "measure/test"
     add_utterances(test, "wer", by_word)
     add_utterances(test, "cer", by_letter)
-    _write_columns(test, [utt_id for utt_id, _ in by_word], chance)
+    utt_ids = [utt_id for utt_id, _ in by_word]
+    _write_columns(test, utt_ids, chance)
+    _write_classes(test / "accuracy", utt_ids, lexicon[:20], chance)
     scores = json.loads((experiment / "measure/metrics.json").read_text())
     scores["metrics"]["cer"] = {"test": {"cer": 5.0}}
+    scores["metrics"]["accuracy"] = {"test": {"accuracy": 88.9}}
+    scores["about"]["accuracy"] = {**scores["about"]["wer"], "headline": "accuracy", "target": "A"}
     scores["about"]["cer"] = {**scores["about"]["wer"], "headline": "cer", "target": "x.CER"}
     (experiment / "measure/metrics.json").write_text(json.dumps(scores))
     return experiment, build
@@ -59,3 +67,14 @@ def _write_columns(test: Path, utt_ids: list[str], chance: random.Random) -> Non
         "seconds": [round(chance.uniform(1, 20), 3) for _ in utt_ids],
     }
     (test / "columns.json").write_text(json.dumps({"utt_ids": utt_ids, "columns": columns}))
+
+
+def _write_classes(
+    folder: Path, utt_ids: list[str], classes: list[str], chance: random.Random
+) -> None:
+    said = chance.choices(classes, k=len(utt_ids))
+    heard = [chance.choice(classes) if place % 9 == 0 else one for place, one in enumerate(said)]
+    items = ItemScores(utt_ids, higher_is_better=True, unit="%", texts={"ref": said, "hyp": heard})
+    items.add("accuracy", [100 * (one == other) for one, other in zip(said, heard, strict=True)])
+    items.add("confidence", [chance.random() for _ in utt_ids])
+    items.write(folder)

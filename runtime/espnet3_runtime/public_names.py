@@ -88,6 +88,9 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
         "read_scp": "Read an SCP file, for example what `infer` wrote.",
         "format_scp": "Return the text of an SCP file.",
     },
+    "espnet3_runtime.metrics.item_scores": {
+        "ItemScores": "What a metric gets as `item_scores`, for what it says of single items.",
+    },
     "espnet3_runtime.metrics.wer": {"WER": "Metric: word error rate in %."},
     "espnet3_runtime.metrics.cer": {"CER": "Metric: character error rate in %."},
     "espnet3_runtime.metrics.ter": {"TER": "Metric: token error rate in %."},

@@ -4,18 +4,17 @@ const confusions = (() => {
   const { element, button, drawBar } = elements;
   const MOST_SHOWN = 12, MOST_MORE = 500, MOST_CLASSES = 24, LONGEST_LABEL = 30;
 
-  // Each edit that occurs gets a number; of a row there are those of its edits.  With `same`, texts
-  // that are no edit count as one of themselves.
-  function numberEdits(steps, same) {
+  // Each edit that occurs gets a number; of a row there are those of its edits.
+  function numberEdits(rows) {
     const numbers = new Map(), edits = [];
-    const ofRows = steps.map((row) => {
+    const ofRows = rows.map((row) => {
       const found = [];
-      row.forEach((one) => {
-        if (typeof one === "string" && !same) return;
-        const edit = typeof one === "string" ? [one, one] : one;
-        const key = `${edit[0]}\u0000${edit[1]}`;
-        let number = numbers.get(key);
-        if (number === undefined) { number = edits.push(edit) - 1; numbers.set(key, number); }
+      row.forEach((edit) => {
+        if (typeof edit === "string") return;
+        let after = numbers.get(edit[0]);
+        if (after === undefined) numbers.set(edit[0], after = new Map());
+        let number = after.get(edit[1]);
+        if (number === undefined) after.set(edit[1], number = edits.push(edit) - 1);
         found.push(number);
       });
       return found;

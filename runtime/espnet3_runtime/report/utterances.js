@@ -26,7 +26,7 @@
     if (!tables.has(number)) {
       const { stage, test, gap, metric } = scripts[number].dataset;
       const data = JSON.parse(scripts[number].textContent);
-      const made = { ...(data.scores ? openScored(data) : openAligned(data)), gap, metric, ids: data.ids, searched: null, media: media.get(`${stage}/${test}`) || new Map() };
+      const made = { ...(data.scores ? openScored(data) : openAligned(data, gap)), gap, metric, ids: data.ids, searched: null, media: media.get(`${stage}/${test}`) || new Map() };
       const ours = ["utterance", ...[...made.scores, ...made.columns].map((one) => one.name)]; // the data may have them too
       made.columns.push(...data.columns.map((one) => ({ ...one, name: ours.includes(one.name) ? `${one.name} of the data` : one.name, isNumber: Boolean(one.numbers) })));
       made.total = made.main.numbers.length;
@@ -36,17 +36,15 @@
   }
 
   // Of a metric that aligned what was said and heard: errors, and the rate as the main score.
-  function openAligned({ steps, errors, lengths }) {
-    const [edits, editsOfRows] = confusions.numberEdits(steps, false);
+  function openAligned({ steps, errors, lengths }, gap) {
+    const [edits, editsOfRows] = confusions.numberEdits(steps);
     const main = { name: "rate", numbers: errors.map((one, row) => percent(one, lengths[row])), higher: false, show: showRate };
     const scores = [{ name: "errors", numbers: errors, higher: false, show: String }, main];
-    const inGroup = (rows) => {
-      const [wrong, length] = [errors, lengths].map((all) => rows.reduce((sum, row) => sum + all[row], 0));
-      return { value: percent(wrong, length), text: `${showRate(percent(wrong, length))} of ${length}, ${countItems(rows.length)}` };
-    };
     return {
-      main, scores, edits, editsOfRows, inGroup, classes: [], isWrong: (row) => errors[row] > 0, wrong: "only with errors", confused: true,
+      main, scores, edits, editsOfRows, classes: [], isWrong: (row) => errors[row] > 0, wrong: "only with errors", confused: true,
       columns: [{ name: "length", numbers: lengths, isNumber: true }], by: "Error rate by", head: "said and heard",
+      share: (row) => [errors[row], lengths[row]], inGroup: percent, showGroup: (value, length) => `${showRate(value)} of ${length}`,
+      textOf: (row) => [0, 1].map((side) => steps[row].map((one) => (typeof one === "string" ? one : one[side])).filter(Boolean).join(gap)).join(" "),
       parts: (row) => [0, 1].map((side) => [["said", "heard"][side], steps[row].map((one) => (typeof one === "string" ? one : one[side] && { edit: one[side] }))]),
     };
   }
@@ -56,27 +54,21 @@
     const scores = given.map((one) => ({ ...one, show: (value) => `${shortNumber(value)} ${one.unit}`.trim() }));
     const main = scores[0];
     const [said, heard] = (pair || []).map((name) => texts.find((one) => one.name === name).values);
-    const steps = pair ? ids.map((_, row) => (said[row] === heard[row] ? [said[row]] : [[said[row], heard[row]]])) : [];
-    const [edits, editsOfRows] = confusions.numberEdits(steps, true);
+    const [edits, editsOfRows] = confusions.numberEdits(pair ? said.map((one, row) => [[one, heard[row]]]) : []);
     const classes = confusions.classesOf(edits, ids.length);
-    const inGroup = (rows) => {
-      const known = rows.map((row) => main.numbers[row]).filter(isKnown);
-      const value = known.reduce((sum, one) => sum + one, 0) / known.length;
-      return { value, text: `${known.length ? main.show(value) : "-"}, ${countItems(rows.length)}` };
-    };
-    const isWrong = pair ? (row) => row < steps.length && typeof steps[row][0] !== "string" : null;
+    const isWrong = pair ? (row) => said[row] !== heard[row] : null;
     return {
-      main, scores, edits, editsOfRows, inGroup, classes, isWrong, wrong: "only wrong ones", confused: classes.length > 0,
+      main, scores, edits, editsOfRows, classes, isWrong, wrong: "only wrong ones", confused: classes.length > 0,
       columns: [], by: `${main.name} (mean) by`, head: texts.map((one) => one.name).join(", "),
+      share: (row) => (isKnown(main.numbers[row]) ? [main.numbers[row], 1] : [0, 0]), inGroup: (sum, known) => sum / known,
+      showGroup: (value, known) => (known ? main.show(value) : "-"),
+      textOf: (row) => texts.map((one) => one.values[row]).join(" "),
       parts: (row) => texts.map((one) => [one.name, [pair && pair.includes(one.name) && one.values[row] && isWrong(row) ? { edit: one.values[row] } : one.values[row]]]),
     };
   }
 
   function searchedTexts() { // what is searched, in lower case, made at the first search
-    table.searched = table.searched || table.ids.map((utt_id, row) => {
-      const texts = table.parts(row).map(([, parts]) => parts.map((one) => one.edit || one).filter(Boolean).join(table.gap));
-      return [utt_id, ...texts].join(" ").toLowerCase();
-    });
+    table.searched = table.searched || table.ids.map((utt_id, row) => `${utt_id} ${table.textOf(row)}`.toLowerCase());
     return table.searched;
   }
 
@@ -182,9 +174,10 @@
   }
 
   function drawTexts(sides) {
-    return element("dl", {}, ...sides.flatMap(([name, all]) => {
+    return element("dl", { class: sides.length > 1 ? "" : "single" }, ...sides.flatMap(([name, all]) => {
       const parts = all.filter(Boolean).map((one) => (typeof one === "string" ? one : element(["said", "ref"].includes(name) ? "del" : "ins", {}, one.edit)));
-      return [element("dt", {}, name), element("dd", {}, ...parts.flatMap((part, place) => (place && table.gap ? [table.gap, part] : [part])))];
+      const said = element("dd", {}, ...parts.flatMap((part, place) => (place && table.gap ? [table.gap, part] : [part])));
+      return sides.length > 1 ? [element("dt", {}, name), said] : [said]; // the head says what a single one is
     }));
   }
 
@@ -227,9 +220,17 @@
     const column = table.columns[tools.group.value];
     if (!column) return;
     const { labels, places } = groupsOf(column);
-    const members = labels.map(() => []);
-    rows.forEach((row) => { if (members[places[row]]) members[places[row]].push(row); });
-    const groups = labels.map((label, place) => ({ label, place, items: members[place].length, ...table.inGroup(members[place]) })).filter((one) => one.items);
+    const sums = labels.map(() => [0, 0, 0]);
+    rows.forEach((row) => {
+      const sum = sums[places[row]];
+      if (!sum) return;
+      const [part, weight] = table.share(row);
+      sum[0] += part; sum[1] += weight; sum[2] += 1;
+    });
+    const groups = labels.map((label, place) => {
+      const [part, weight, items] = sums[place], value = table.inGroup(part, weight);
+      return { label, place, items, value, text: `${table.showGroup(value, weight)}, ${countItems(items)}` };
+    }).filter((one) => one.items);
     const sign = worstDescends(table.main) ? -1 : 1, known = groups.map((one) => one.value).filter(Number.isFinite);
     const last = (one) => (Number.isNaN(one.value) ? 1 : 0); // groups without a score
     if (!column.isNumber) groups.sort((a, b) => last(a) - last(b) || (a.value === b.value ? 0 : sign * (a.value - b.value)) || b.items - a.items);
