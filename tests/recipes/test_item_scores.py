@@ -197,6 +197,11 @@ def test_the_page_in_a_browser(measured, tmp_path):
         ]
         choose(page, "group", "noise")
         assert see(page, "groups").split("\n")[1].endswith(" dB, 4 utterances")
+        if "bleu" in USED:
+            choose(page, "view", "dev · bleu")
+            edits = "[...document.querySelectorAll('.utterances tbody tr del, tr ins')].slice(0, 3)"
+            edited = page.evaluate(f"{edits}.map((one) => one.tagName + ' ' + one.innerText)")
+            assert edited == ["DEL 6", "DEL high", "INS low"]
         choose(page, "view", "dev · mcd")
         assert page.evaluate("document.querySelector('[aria-sort]').innerText") == "mcd"
         assert page.evaluate("document.querySelector('[aria-sort]').ariaSort") == "descending"

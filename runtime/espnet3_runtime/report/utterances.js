@@ -63,7 +63,10 @@
       share: (row) => (isKnown(main.numbers[row]) ? [main.numbers[row], 1] : [0, 0]), inGroup: (sum, known) => sum / known,
       showGroup: (value, known) => (known ? main.show(value) : "-"),
       textOf: (row) => texts.map((one) => one.values[row]).join(" "),
-      parts: (row) => texts.map((one) => [one.name, [pair && pair.includes(one.name) && one.values[row] && isWrong(row) ? { edit: one.values[row] } : one.values[row]]]),
+      parts: (row) => {
+        const differing = pair && isWrong(row) ? confusions.differingWords(said[row], heard[row]) : [];
+        return texts.map((one) => [one.name, (pair && differing[pair.indexOf(one.name)]) || [one.values[row]]]);
+      },
     };
   }
 
