@@ -113,8 +113,8 @@ def _choose_by_score(path: Path, recordings: int) -> list[dict[str, Any]]:
     first = content["scores"][0]
     sign = -1 if first["higher_is_better"] is False else 1
     pairs = zip(first["values"], content["utt_ids"], strict=True)
-    known = [(sign * value, utt_id) for value, utt_id in pairs if value is not None]
-    order = [{"utt_id": utt_id, "score": sign * value} for value, utt_id in sorted(known)]
+    known = [{"utt_id": utt_id, "score": value} for value, utt_id in pairs if value is not None]
+    order = sorted(known, key=lambda one: sign * one["score"])
     worst, rest = order[: _WORST // recordings], order[_WORST // recordings :]
     best = rest[::-1][:_BEST]
     return [{**one, "rank": "worst"} for one in worst] + [{**one, "rank": "best"} for one in best]
