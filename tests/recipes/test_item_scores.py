@@ -195,6 +195,10 @@ def test_the_page_in_a_browser(measured, tmp_path):
         assert page.evaluate(f"{sounds}.map((one) => one.innerText)") == [
             *("▶ ref", "▶ enhanced", "▶ noisy"),
         ]
+        page.evaluate(f"{sounds}[1].click()")
+        audio = "document.querySelector('.utterances .heard audio')"
+        page.wait(f"{audio} !== null && {audio}.readyState >= 1", 10)
+        assert page.evaluate(f"{audio}.duration") == 0.5
         choose(page, "group", "noise")
         assert see(page, "groups").split("\n")[1].endswith(" dB, 4 utterances")
         if "bleu" in USED:
