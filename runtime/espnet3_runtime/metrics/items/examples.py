@@ -56,10 +56,10 @@ def write_examples(
     records = _read_records(results.directory, [item["utt_id"] for item in examples])
     try:
         sounds = dict(_read_audio(results, records, contract, compared))
-    except Exception as error:  # noqa: BLE001 - a report needs no audio
+        files = _write_audio(results.scratch / "audio", sounds)
+    except Exception as error:  # noqa: BLE001 - a report needs no audio, nor soundfile installed
         log.info("the examples of %s have no audio: %s", results.name, error)
-        sounds = {}
-    files = _write_audio(results.scratch / "audio", sounds)
+        files = {}
     for item in examples:
         made = records[item["utt_id"]].get("files", {})
         audio = files.get(item["utt_id"], {})
