@@ -31,6 +31,12 @@ _COMPUTED = re.compile(
 
 _ATTRIBUTE = re.compile(r"\bself\.([A-Za-z]\w*)\s*(?::[^=\n]+)?=(?!=)")
 
+_NAMED = re.compile(
+    r"\bself\.(\w+)|\.(\w+)\s*(?::[^=\n]+)?=(?!=)|^    (\w+)\s*[:=](?!=)|[\"'](\w+)[\"']",
+    re.MULTILINE,
+)
+"""An attribute that code sets or reads of the object itself, one of a class, a name in a text."""
+
 _LAYER = re.compile(
     r"\s*(?:torch\.)?nn\.(?:Linear|Bilinear|Conv(?:Transpose)?\dd|LSTM|GRU|RNN|Embedding|LayerNorm"
     r"|GroupNorm|BatchNorm\dd|PReLU)\("
@@ -70,23 +76,29 @@ _OF_LAYERS = re.compile(r"weight|bias|running_|num_batches|parametrizations|[*?\
 _OF_RECURRENT_LAYERS = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)\w*")
 
 
+def _is_of_cell(name: str) -> bool:
+    return _OF_RECURRENT_LAYERS.match(name) is not None
+
+
 class PartNames(NamedTuple):
     """Names in the code of a model.
 
     Attributes:
         words: Every word of the code.
+        named: Those that are an attribute of some object, or a text.
         attributes: The names that it sets on objects.
         layers: Those of them that are set to nothing but layers without parts.
     """
 
     words: frozenset[str]
+    named: frozenset[str]
     attributes: tuple[str, ...]
     layers: frozenset[str]
 
     def may_have(self, part: str) -> bool:
         """Return whether an attribute can have a name; of a pattern its beginning counts."""
         beginning = re.split(r"[*?\[]", part)[0]
-        if beginning.isdigit() or _OF_RECURRENT_LAYERS.match(beginning):
+        if beginning.isdigit() or _is_of_cell(beginning):
             return True
         if beginning == part:
             return part in self.words or part in self._of_torch()
@@ -94,6 +106,10 @@ class PartNames(NamedTuple):
 
     def first_missing(self, parts: Sequence[str]) -> str | None:
         """Return the first attribute of a name that none can have; None if it may be one."""
+        first = parts[0]
+        known = first in self.named or first in self._of_torch() or _is_of_cell(first)
+        if first.isidentifier() and not known:
+            return first
         for before, part in zip(("", *parts), parts, strict=False):
             of_layer = before in self.layers and not _OF_LAYERS.match(part)
             if of_layer or not self.may_have(part):
@@ -122,6 +138,7 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
     if not texts or any(map(_COMPUTED.search, texts)):
         return None
     words = frozenset(word for text in texts for word in re.findall(r"\w+", text))
+    named = frozenset(word for text in texts for one in _NAMED.findall(text) for word in one)
     found = [
         (one[1], bool(_LAYER.match(text, one.end())))
         for text in texts
@@ -129,7 +146,7 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
     ]
     others = {name for name, is_layer in found if not is_layer}
     attributes = dict.fromkeys(name for name, _ in found)
-    return PartNames(words, tuple(attributes), frozenset(attributes) - others)
+    return PartNames(words, named, tuple(attributes), frozenset(attributes) - others)
 
 
 def _files_of(library: Library, targets: list[str]) -> list[ModuleFile] | None:

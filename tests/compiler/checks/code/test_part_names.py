@@ -24,7 +24,10 @@ def recipe(selector: str, model: str = "{_target_: src.model.Net, size: 8}") -> 
 
 @pytest.mark.parametrize(
     "selector",
-    ["ot", "'ot.*'", "encodr.layers", "encoder.lyers", "out.wieght", "'encd*'", "decoder", "'o t'"],
+    [
+        *("ot", "'ot.*'", "encodr.layers", "encoder.lyers", "out.wieght", "'encd*'", "decoder"),
+        *("'o t'", "Net.out", "size.out"),
+    ],
 )
 def test_parts_that_the_code_does_not_name(check, selector):
     text = f"{TOP}{NET.replace('BODY', 'self.layers = nn.ModuleList([])')}"
@@ -105,7 +108,8 @@ def test_parts_of_two_optimizers(check, parts, found):
     ]
     given = f"optimizers: {{{', '.join(blocks)}}}"
     text = (
-        f"{TOP}class Net(nn.Module):\n    def __init__(self, size):\n        'layers out lay a b'\n"
+        f"{TOP}class Net(nn.Module):\n    def __init__(self, size):\n"
+        "        'layers', 'out', 'lay', 'a', 'b'\n"
         "    def forward(self, **batch): ...\n"
     )
     result = check(recipe("").replace("freeze: []", given), {"src/model.py": text})
