@@ -25,17 +25,7 @@ _LITERAL_TEXTS = ("R210", "R706", "R707")
 """Codes of texts that do not say what they were meant to say."""
 
 _WRONG_READS = (
-    "R203",
-    "R204",
-    "R205",
-    "R3",
-    "R403",
-    "R404",
-    "R409",
-    "R411",
-    "R416",
-    "R417",
-    "R432",
+    *("R203", "R204", "R205", "R210", "R3", "R403", "R404", "R409", "R411", "R416", "R417", "R432"),
 )
 """Codes of references that are wrong, of which one may be meant for what nothing reads."""
 

@@ -1,7 +1,8 @@
 """Texts that name a value of the recipe without ``${}``, which stay texts.
 
 Passes: ``checkpoint: ${stages.train.best_checkpoint}``; ``_target_: models.net.Net``.
-Fails: ``checkpoint: stages.train.best_checkpoint``; ``report: exp_dir/count.json``;
+Fails: ``checkpoint: stages.train.best_checkpoint``; ``init_from: train.best_checkpoint``;
+``report: exp_dir/count.json``;
 ``report: "{{ exp_dir }}/count.json"``; ``report: $exp_dir/count.json``; ``"{matrix.channels}"``;
 ``exp_dir: "{{ corpus }}/exp"``, whatever is meant by it.
 """
@@ -102,6 +103,13 @@ def _bare_name(node: Scalar, recipe: Recipe, resolved: Resolved) -> _Bare | None
             if "{" in match[0] and any_mentions(recipe_modules(recipe, resolved), _FILLERS):
                 return None
             return _Bare(name, node, match.start(), match.end())
+    stage = recipe.stages_by_name.get(text.partition(".")[0])
+    if stage and text.partition(".")[2] in (outputs_of(stage, recipe) or ()):
+        return (
+            None
+            if path_exists(recipe.directory / text)
+            else _Bare(f"stages.{text}", node, 0, len(text))
+        )
     return None
 
 
