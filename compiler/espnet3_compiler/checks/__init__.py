@@ -15,7 +15,6 @@ from espnet3_compiler.checks.data import (
     results,
     sample_rates,
     streams,
-    used_classes,
 )
 from espnet3_compiler.checks.lightning import (
     hooks,
@@ -37,6 +36,7 @@ from espnet3_compiler.checks.methods import (
     runners,
     text_values,
     unpacking,
+    used_classes,
 )
 from espnet3_compiler.checks.names import (
     bare_references,
