@@ -120,7 +120,9 @@ CODES: tuple[Code, ...] = (
     Code("R519", "wrong-unpacking", "error", "A result is unpacked into too many or few names."),
     Code("R520", "unchecked-target", "warning", "A target could not be read (--strict only)."),
     Code("R521", "replaces-nothing", "warning", "A file says that it replaces an unknown config."),
-    Code("R523", "refused-value", "error", "A class of the recipe refuses its arguments."),
+    Code(
+        "R523", "refused-value", "error", "A class of the recipe or a layer refuses its arguments."
+    ),
     Code("R522", "undefined-name", "error", "The recipe's code uses a name that nothing defines."),
     Code("R524", "layer-sizes", "error", "A layer gets tensors of another size than it takes."),
     Code("R525", "no-array", "error", "A sample or batch, a mapping, is taken for an array."),
