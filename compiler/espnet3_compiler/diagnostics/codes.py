@@ -100,6 +100,7 @@ CODES: tuple[Code, ...] = (
     Code("R438", "other-lightning", "error", "A class is of Lightning under its other name."),
     Code("R440", "unknown-callback", "warning", "A callback is of another package than Trainer."),
     Code("R441", "uncalled-hook", "warning", "A method named as a hook of Lightning is none."),
+    Code("R442", "other-statistics", "warning", "Statistics are of other features than a model's."),
     Code("R501", "unknown-target", "error", "A dotted path leads to nothing."),
     Code("R502", "unknown-argument", "error", "The target has no such argument."),
     Code("R503", "missing-argument", "error", "A required argument of the target is not given."),
