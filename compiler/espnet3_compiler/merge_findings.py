@@ -12,6 +12,7 @@ _UNKNOWN_NAME_CODES = {"R203": "models", "R204": "configs", "R205": "stages", "R
 
 _LEFT_OUT = ", and output_keys leaves it out"
 _MISSING_IN_LIST = r"the list of (models|configs) has no "
+_NO_FIELD = r"data have no (?:field|column) (\".+\")$"
 
 
 def merge_findings(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -21,7 +22,7 @@ def merge_findings(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 def merge_left(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Return findings that no other explains, each mistake once, with every place that shows it."""
-    return _merge_left_out(_merge_unmade_choices(findings))
+    return _merge_left_out(_merge_unknown_fields(_merge_unmade_choices(findings)))
 
 
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -37,6 +38,16 @@ def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...
 def _merge_unmade_choices(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Report a model that several stages need and that none chooses once, at the first of them."""
     return _merge_alike(findings, lambda one: one.help if one.code == "R407" else None, "likewise")
+
+
+def _merge_unknown_fields(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Report a field that the data do not have once, with every location that names it."""
+
+    def key(finding: Diagnostic) -> object:
+        named = re.search(_NO_FIELD, finding.message) if finding.code == "R422" else None
+        return named and named[1]
+
+    return _merge_alike(findings, key, "named here too")
 
 
 def _merge_alike(
@@ -63,9 +74,7 @@ def _merge_left_out(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
     """Report an output that ``output_keys`` leaves out once, with the metrics that read it."""
     merged = list(findings)
     for finding in findings:
-        if finding.code != "R604" or not finding.message.endswith(
-            ", and output_keys leaves it out"
-        ):
+        if finding.code != "R604" or not finding.message.endswith(_LEFT_OUT):
             continue
         reading = [one for one in merged if one.code == "R410" and _reads_left_out(one, finding)]
         merged = [one for one in merged if one not in reading]

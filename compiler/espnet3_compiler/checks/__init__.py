@@ -15,7 +15,6 @@ from espnet3_compiler.checks.data import (
     results,
     sample_rates,
     streams,
-    used_classes,
 )
 from espnet3_compiler.checks.lightning import (
     hooks,
@@ -37,6 +36,7 @@ from espnet3_compiler.checks.methods import (
     runners,
     text_values,
     unpacking,
+    used_classes,
 )
 from espnet3_compiler.checks.names import (
     bare_references,
@@ -75,6 +75,7 @@ from espnet3_compiler.checks.stages import (
     log_directories,
     missing_artifacts,
     other_sizes,
+    other_statistics,
     output_types,
     roles,
     same_scores,
@@ -127,6 +128,7 @@ ALL: tuple[Check, ...] = (
     unwritten_paths.check,
     checkpoints.check,
     other_sizes.check,
+    other_statistics.check,
     same_work.check,
     same_scores.check,
     unread_trainings.check,

@@ -100,6 +100,7 @@ CODES: tuple[Code, ...] = (
     Code("R438", "other-lightning", "error", "A class is of Lightning under its other name."),
     Code("R440", "unknown-callback", "warning", "A callback is of another package than Trainer."),
     Code("R441", "uncalled-hook", "warning", "A method named as a hook of Lightning is none."),
+    Code("R442", "other-statistics", "warning", "Statistics are of other features than a model's."),
     Code("R501", "unknown-target", "error", "A dotted path leads to nothing."),
     Code("R502", "unknown-argument", "error", "The target has no such argument."),
     Code("R503", "missing-argument", "error", "A required argument of the target is not given."),
@@ -120,7 +121,9 @@ CODES: tuple[Code, ...] = (
     Code("R519", "wrong-unpacking", "error", "A result is unpacked into too many or few names."),
     Code("R520", "unchecked-target", "warning", "A target could not be read (--strict only)."),
     Code("R521", "replaces-nothing", "warning", "A file says that it replaces an unknown config."),
-    Code("R523", "refused-value", "error", "A class of the recipe refuses its arguments."),
+    Code(
+        "R523", "refused-value", "error", "A class of the recipe or a layer refuses its arguments."
+    ),
     Code("R522", "undefined-name", "error", "The recipe's code uses a name that nothing defines."),
     Code("R524", "layer-sizes", "error", "A layer gets tensors of another size than it takes."),
     Code("R525", "no-array", "error", "A sample or batch, a mapping, is taken for an array."),

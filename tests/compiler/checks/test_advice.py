@@ -7,7 +7,8 @@ from tests.compiler.checks.checks_kit import CONFIGS, HEAD
 
 NO_CHECKPOINT = CONFIGS.replace("    checkpoint: ${stages.train.best_checkpoint}\n", "")
 NEEDING = "needs: [create_dataset]"
-CALLBACK = "{_target_: src.model.Net, size: 8}"
+CALLBACK = "{_target_: src.hear.Hear}"
+HEAR = "from lightning.pytorch import Callback\n\nclass Hear(Callback): ...\n"
 OF_LIGHTNING = "{_target_: lightning.pytorch.callbacks.ModelSummary}"
 
 
@@ -65,7 +66,8 @@ def test_the_advice_names_the_right_thing(check, configs, stages, helped):
 def test_callbacks_of_the_recipe_may_measure_anything(check, settings, found):
     sets = "dataset: {valid: [{data_src_args: {split: dev}}], train"
     configs = CONFIGS.replace("dataset: {train", f"{settings}, {sets}", 1)
-    assert check(HEAD + configs + "stages: [train, infer]\n") == found
+    files = {"src/hear.py": HEAR}
+    assert check(HEAD + configs + "stages: [train, infer]\n", files) == found
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,24 @@ import pytest
 
 from tests.compiler.checks.checks_kit import HEAD
 
-TOP = "import torch\nfrom torch import nn\nfrom torch.utils.data import DataLoader, Sampler\n"
+TOP = "import torch\nfrom torch import nn\nimport lightning.pytorch as pl\n"
+TOP += "from torch.utils.data import DataLoader, Sampler\n"
 SETS = "train: [{data_src_args: {split: train}}], valid: [{data_src_args: {split: v}}]"
 FORWARD = "    def forward(self, **batch): ...\n"
 INIT = "def __init__(self, data): self.data = data"
+
+
+def _methods(*names: str) -> str:
+    return "".join(f"    def {name}(self, *args, **options): ...\n" for name in names)
+
+
+LOGS, HOOK = _methods("log_metrics"), _methods("on_train_epoch_end")
+STEP = _methods("__init__", "step")
+HOOKS = ("setup", "teardown", "on_fit_start", "on_fit_end", "on_train_start", "on_train_end")
+WRAPS = """    def __init__(self, params, **options):
+        inner = torch.optim.SGD(params)
+        self.zero_grad, self.state_dict = inner.zero_grad, inner.state_dict
+"""
 
 
 def found_in(check, code: str, key: str) -> list[tuple[str, str]]:
@@ -32,6 +46,12 @@ def found_in(check, code: str, key: str) -> list[tuple[str, str]]:
         (f"class Own(Sampler):\n    {INIT}", "sampler", "Own"),
         (f"class Own:\n    {INIT}", "loader", "Own"),
         ("class Own: ...", "logger", "Own"),
+        (f"class Own:\n{LOGS}", "logger", "Own"),
+        (f"class Own:\n{HOOK}", "callbacks", "Own"),
+        (f"class Base:\n{HOOK}\nclass Own(Base): ...", "callbacks", "Own"),
+        (f"class Own:\n{STEP}", "optimizer", "Own"),
+        (f"class Own:\n{STEP}", "optimizers", "Own"),
+        (f"class Own:\n{STEP}", "scheduler", "Own"),
     ],
 )
 def test_what_training_cannot_use(check, code, key, place):
@@ -55,7 +75,18 @@ def test_what_training_cannot_use(check, code, key, place):
         ("class Own(DataLoader): ...", "loader"),
         (f"class Own:\n    {INIT}\n    def __iter__(self): return iter(())", "loader"),
         ("def Own(data): return data", "loader"),
-        ("class Own:\n    def log_metrics(self, metrics, step=None): ...", "logger"),
+        (f"class Own:\n{LOGS}{_methods('log_hyperparams', 'finalize')}", "logger"),
+        (f"class Own(pl.Callback):\n{HOOK}", "callbacks"),
+        (f"class Base(pl.Callback): ...\nclass Own(Base):\n{HOOK}", "callbacks"),
+        ("class Own(unknown.Callback): ...", "callbacks"),
+        ("def Own(): return pl.Callback()", "callbacks"),
+        (f"class Own:\n    def __getattr__(self, name): return print\n{HOOK}", "callbacks"),
+        (f"class Own:\n{HOOK}{_methods(*HOOKS)}", "callbacks"),
+        (f"class Own:\n{STEP}{_methods('zero_grad', 'state_dict')}", "optimizer"),
+        ("class Own(torch.optim.Adam): ...", "optimizer"),
+        (f"class Own:\n{STEP}{WRAPS}", "optimizer"),
+        (f"class Own:\n{STEP}{_methods('state_dict')}", "scheduler"),
+        ("class Own(torch.optim.lr_scheduler.StepLR): ...", "scheduler"),
     ],
 )
 def test_what_training_can_use(check, code, key):
@@ -85,6 +116,10 @@ def test_a_loader_asks_for_its_rank(check, code, trainer, found):
 
 def _written(key: str) -> str:
     target = "{_target_: src.own.Own}"
-    if key == "logger":
-        return f"trainer: {{logger: [{target}]}}"
+    if key in ("logger", "callbacks"):
+        return f"trainer: {{{key}: [{target}]}}"
+    if key in ("optimizer", "scheduler"):
+        return f"{key}: {target}"
+    if key == "optimizers":
+        return f"optimizers: {{all: {{params: '*', optimizer: {target}}}}}"
     return f"dataloader: {{valid: {{{key}: {target}}}}}" if key else ""

@@ -23,6 +23,9 @@ _PLAIN_DECORATORS = (
 )
 """Decorators that leave what a function returns, or the methods of a class, as they are."""
 
+LAYERS = "torch.nn.modules."
+"""How the modules are called that define the layers of PyTorch."""
+
 
 class FunctionBody(NamedTuple):
     """A function of the recipe.
@@ -104,6 +107,39 @@ def _find_method_body(library: Library, path: str, name: str) -> FunctionBody | 
     return _read_body(library, giver.method)
 
 
+class ConstructorBody(NamedTuple):
+    """The ``__init__`` that makes an object.
+
+    Attributes:
+        body: Its statements.
+        position: The index of its class in the resolution order of the object's.
+    """
+
+    body: FunctionBody
+    position: int
+
+
+def constructor_of(library: Library, path: str, after: int = -1) -> ConstructorBody | None:
+    """Return the constructor of a class of the recipe or of a layer of PyTorch; None for others.
+
+    Args:
+        library: Reads modules.
+        path: The dotted path of the class.
+        after: Only classes behind this index count, as for ``super()``.
+    """
+    found = class_of(library, path)
+    order = resolve_name.resolution_order(library, found) if found else ()
+    giver = classes.find_method(library, order, "__init__", after)
+    if not isinstance(giver, ResolvedMethod):
+        return None
+    passed = [one for one in order[after + 1 : giver.position + 1] if isinstance(one, ClassFound)]
+    if not all(_is_plain(library, one.location, one.summary.decorators) for one in passed):
+        return None
+    layer = passed[-1].location.name.startswith(LAYERS) and not classes.is_torch_module(passed[-1])
+    body = _read_body(library, giver.method, foreign=layer)
+    return ConstructorBody(body, giver.position) if body else None
+
+
 def function_body(library: Library, path: str) -> FunctionBody | None:
     """Return a function of the recipe; None where a path names something else."""
     found = resolve_name.find_definition(library, path) if all(path.split(".")) else None
@@ -125,7 +161,11 @@ def bindings_of(library: Library, body: FunctionBody, name: str) -> tuple[Bindin
     return tuple(summary.bindings.get(name.partition(".")[0], ())) if summary else None
 
 
-def _read_body(library: Library, found: FunctionFound) -> FunctionBody | None:
+def _read_body(
+    library: Library, found: FunctionFound, *, foreign: bool = False
+) -> FunctionBody | None:
+    if not found.location.local and not foreign:
+        return None
     key = ("body", found.location.file, found.pieces[-1])
     if key not in library.memo:  # several checks ask for it
         library.memo[key] = _parse_body(library, found)
@@ -136,7 +176,7 @@ def _read_body(library: Library, found: FunctionFound) -> FunctionBody | None:
 def _parse_body(library: Library, found: FunctionFound) -> FunctionBody | None:
     piece = found.pieces[-1]
     file, summary = library.file(found.location), library.function(found.location, piece)
-    if not found.location.local or file is None or summary is None:
+    if file is None or summary is None:
         return None
     if not _is_plain(library, found.location, summary.decorators):
         return None

@@ -12,19 +12,11 @@ from collections.abc import Iterator, Sequence
 from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_nodes, own_returns
 
 _LATER = (ast.Yield, ast.YieldFrom)
-_ASKING = (
-    *(
-        "bool",
-        "get",
-        "isinstance",
-        "hasattr",
-        "callable",
-        "exists",
-        "isfile",
-        "is_file",
-        "isdir",
-        "is_dir",
-    ),
+_ASKING = frozenset(
+    (
+        *("bool", "get", "isinstance", "hasattr", "callable"),
+        *("exists", "isfile", "is_file", "isdir", "is_dir"),
+    )
 )
 """Functions that ask for what is there wherever a recipe works."""
 

@@ -1,7 +1,8 @@
-"""Where the constructor of a class of the recipe certainly raises an exception.
+"""Where the constructor of a class of the recipe, or of a layer, certainly raises an exception.
 
-Statements are followed in order, into the branches that known arguments choose and into the classes
-of the recipe that are constructed on the way.  What is not known decides nothing.
+Statements are followed in order, into the branches that known arguments choose, into the base of a
+class and into the classes of the recipe that are constructed on the way, or into the layers that a
+layer of PyTorch is made of.  What is not known decides nothing.
 """
 
 import ast
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.data.bodies import (
+    LAYERS,
     FunctionBody,
     bindings_of,
+    constructor_of,
     default_values,
-    method_body,
 )
 from espnet3_compiler.checks.data.certain_code import certain_nodes
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
@@ -60,6 +62,8 @@ class _Frame:
 
     Attributes:
         library: Reads the classes that it constructs.
+        path: The class of the object.
+        position: The index of its own class in the resolution order of that.
         body: Its statements.
         known: What names are known to be; attributes of the object are called ``self.NAME``.
         origins: The arguments of the target that decide a name.
@@ -67,6 +71,8 @@ class _Frame:
     """
 
     library: Library
+    path: str
+    position: int
     body: FunctionBody
     known: dict[str, Any]
     origins: dict[str, frozenset[str]]
@@ -100,7 +106,7 @@ class _Frame:
 
 
 def first_refusal(
-    library: Library, path: str, arguments: ConstructorArguments, depth: int = 0
+    library: Library, path: str, arguments: ConstructorArguments, depth: int = 0, after: int = -1
 ) -> Refusal | None:
     """Return where the constructor of a class certainly raises an exception, if it does.
 
@@ -109,20 +115,23 @@ def first_refusal(
         path: Its dotted path.
         arguments: What it is given.
         depth: How many constructors called one another to get here.
+        after: Only the bases of the class behind this index count, as for ``super()``.
     """
-    body = method_body(library, path, "__init__") if depth < _DEEPEST else None
-    if body is None:
+    found = constructor_of(library, path, after) if depth < _DEEPEST else None
+    if found is None:
         return None
-    frame = _Frame(library, body, {}, dict(arguments.origins), depth)
+    body = found.body
+    frame = _Frame(library, path, found.position, body, {}, dict(arguments.origins), depth)
     for name, default in default_values(body):
         if name not in arguments.names:
             frame.assign(name, default)
     values = arguments.values
-    frame.known |= {name: values[name] for name in _parameters(body) if name in values}
+    frame.known |= {name: values[name] for name in parameters(body) if name in values}
     return _judge_statements(body.node.body, frame)
 
 
-def _parameters(body: FunctionBody) -> list[str]:
+def parameters(body: FunctionBody) -> list[str]:
+    """Return the names of the arguments of a function, ``self`` included."""
     args = body.node.args
     return [one.arg for one in (*args.posonlyargs, *args.args, *args.kwonlyargs)]
 
@@ -206,26 +215,36 @@ def _judge_calls(item: ast.stmt, frame: _Frame) -> Refusal | None:
 
 
 def _judge_call(call: ast.Call, frame: _Frame) -> Refusal | None:
-    name = dotted_name(call.func) or ""
-    own = bool(name) and _is_own(name, frame)
-    path = f"{frame.body.module}.{name}"
-    body = method_body(frame.library, path, "__init__") if own else None
-    spread = any(isinstance(one, ast.Starred) for one in call.args)
-    if body is None or spread or any(one.arg is None for one in call.keywords):
+    path, after = _constructed(call, frame)
+    found = constructor_of(frame.library, path, after) if path else None
+    if found is None or any(isinstance(one, ast.Starred) for one in call.args):
         return None
-    pairs = dict(zip(_parameters(body)[1:], call.args, strict=False))
+    every = parameters(found.body)[1:]
+    pairs = dict(zip(every, call.args, strict=False))
     pairs |= {one.arg: one.value for one in call.keywords if one.arg}
-    values = {name: found[0] for name, one in pairs.items() if (found := frame.value(one))}
+    values = {name: known[0] for name, one in pairs.items() if (known := frame.value(one))}
     origins = {name: frame.deciding(one) for name, one in pairs.items()}
-    arguments = ConstructorArguments(frozenset(pairs), values, origins)
-    return first_refusal(frame.library, path, arguments, frame.depth + 1)
+    more = every if any(one.arg is None for one in call.keywords) else ()
+    arguments = ConstructorArguments(frozenset((*pairs, *more)), values, origins)
+    return first_refusal(frame.library, path, arguments, frame.depth + 1, after)
+
+
+def _constructed(call: ast.Call, frame: _Frame) -> tuple[str, int]:
+    """Return the class whose constructor a call runs, and behind which of its bases it is."""
+    match call.func:
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super"), args=[]), attr="__init__"):
+            return frame.path, frame.position
+    name = dotted_name(call.func) or ""
+    return (f"{frame.body.module}.{name}" if name and _is_own(name, frame) else ""), -1
 
 
 def _is_own(name: str, frame: _Frame) -> bool:
-    """Return whether a dotted name begins with something of the recipe."""
+    """Return whether a dotted name begins with something of the recipe; in a layer, of layers."""
     rows = bindings_of(frame.library, frame.body, name) or ()
-    tops = (row.source.partition(".")[0] for row in rows if row.kind != "piece")
-    found = [frame.library.find_module(top) for top in tops if top]
+    sources = [row.source for row in rows if row.kind != "piece"]
+    if frame.body.module.startswith(LAYERS):
+        return bool(rows) and name[0].isupper() and all(one[:1] == "." for one in sources)
+    found = [frame.library.find_module(one.partition(".")[0]) for one in sources if one]
     return bool(rows) and all(one is not None and one.local for one in found)
 
 

@@ -12,13 +12,14 @@ from espnet3_compiler.checks.data.bodies import (
 )
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.checks.shapes.classes import ModelClass, model_class
-from espnet3_compiler.checks.shapes.frames import CallArguments, FollowedFunction, Run, memo_key
+from espnet3_compiler.checks.shapes.frames import FollowedFunction, Run, memo_key
 from espnet3_compiler.checks.shapes.names import absolute_name, is_builtin, is_local
 from espnet3_compiler.checks.shapes.plain_values import plain_values
 from espnet3_compiler.checks.shapes.torch_functions import apply_function
 from espnet3_compiler.checks.shapes.torch_layers import apply_layer, read_layer
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
+    CallArguments,
     Constant,
     Group,
     Layer,
@@ -86,6 +87,8 @@ def call_by_name(
     if arguments.complete and module in ("torch.nn", *_OF_TENSORS):
         frame.report_plain(plain_values(library, path, arguments.positional, arguments.named))
     if module == "torch.nn":
+        if arguments.complete:
+            frame.report_refused(path, arguments)
         made = _layer(last, arguments)
         return replace(made, name=name, call=call) if isinstance(made, Layer) else made
     if module in _OF_TENSORS:

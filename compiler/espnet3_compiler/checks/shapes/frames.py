@@ -3,16 +3,16 @@
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.checks.shapes.names import module_constant
 from espnet3_compiler.checks.shapes.plain_values import PlainValue
+from espnet3_compiler.checks.shapes.refused_layers import RefusedLayer, refused_layer
 from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch
 from espnet3_compiler.checks.shapes.values import (
-    CallArgument,
+    CallArguments,
     Constant,
     Group,
     Layer,
@@ -39,6 +39,7 @@ class Run:
         follow: Follows the statements of a function; returns whether they certainly do not end.
         mismatches: Sizes that do not fit.
         plain: Values of Python where tensors should be.
+        refused: Layers that cannot be constructed.
         memo: Results, by function and arguments.
         entered: The methods that are certainly called, each with its object.
         active: The functions that called one another to get here.
@@ -52,6 +53,7 @@ class Run:
         self.follow = follow
         self.mismatches: list[Mismatch] = []
         self.plain: list[PlainValue] = []
+        self.refused: list[RefusedLayer] = []
         self.memo: dict[Any, Any] = {}
         self.entered: set[tuple[Part, str]] = set()
         self.active: list[ast.AST] = []
@@ -67,25 +69,6 @@ class Run:
         ended = self.follow(node.body, frame)
         self.active.pop()
         return ended
-
-
-class CallArguments(NamedTuple):
-    """The arguments of a call.
-
-    Attributes:
-        positional: Those without a name.
-        named: Those with one.
-        complete: Whether there are no others.
-    """
-
-    positional: tuple[CallArgument, ...] = ()
-    named: Mapping[str, CallArgument] = MappingProxyType({})
-    complete: bool = True
-
-    @property
-    def values(self) -> list[Value]:
-        """The values of all of them."""
-        return [one.value for one in (*self.positional, *self.named.values())]
 
 
 @dataclass
@@ -123,6 +106,12 @@ class FollowedFunction:
         """Note values that certainly reach what takes tensors."""
         if self.certain:
             self.run.plain += found
+
+    def report_refused(self, path: str, arguments: CallArguments) -> None:
+        """Note a layer that is certainly constructed, if it refuses what it is given."""
+        found = refused_layer(self.run.library, path, arguments) if self.certain else None
+        if found is not None:
+            self.run.refused.append(found)
 
     def look_up(self, name: str) -> Value:
         """Return what a dotted name is."""

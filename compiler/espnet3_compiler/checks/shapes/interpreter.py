@@ -11,11 +11,12 @@ from dataclasses import replace
 from espnet3_compiler.checks.methods.refusals import changed_names
 from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.calls import call_by_name, call_on, call_value, list_items
-from espnet3_compiler.checks.shapes.frames import CallArguments, FollowedFunction, Run
+from espnet3_compiler.checks.shapes.frames import FollowedFunction, Run
 from espnet3_compiler.checks.shapes.names import absolute_name
 from espnet3_compiler.checks.shapes.operators import attribute_of, operated
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
+    CallArguments,
     Constant,
     Group,
     Layer,

@@ -4,7 +4,7 @@ Passes: ``self.head(torch.relu(self.hidden(x)))`` where the sizes are ``nn.Linea
 ``nn.Linear(hidden, classes)``; sizes that only running code knows.
 Fails: ``nn.Linear(dim, classes)`` there for ``dim: 16, hidden: 32``; ``nn.Linear(size, classes)``
 behind ``nn.LSTM(…, size, bidirectional=True)``; channels in an ``nn.Sequential``; a
-``forward`` that is trained and returns ``self.head(x)``, more than one number.
+``forward`` that is trained and returns ``self.head(x)``, more than one number; six heads for 256.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from espnet3_schemas import TARGET
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R524, R504 for a list in the place of a tensor, R428 for a model that is trained."""
+    """Yield R524, R523 for a layer, R504 for a list for a tensor, R428 for a trained model."""
     found = distinct_targets(find_targets(recipe, resolved))
     targets = [one for one in found if one.judged and _is_own(recipe, one)]
     if targets:
@@ -33,12 +33,14 @@ def _findings(
     from espnet3_compiler.checks.shapes.losses import loss_findings
     from espnet3_compiler.checks.shapes.mismatches import layer_findings
     from espnet3_compiler.checks.shapes.plain_values import plain_findings
+    from espnet3_compiler.checks.shapes.refused_layers import refusal_findings
     from espnet3_compiler.checks.shapes.targets import changes_layers, follow_target
 
     run = start_run(recipe.library)
     for target in targets:
         follow_target(run, target)
     diagnostics = [*layer_findings(run), *plain_findings(run.plain)]
+    diagnostics += refusal_findings(run.refused)
     diagnostics += loss_findings(run, recipe, resolved)
     if diagnostics and not changes_layers(run, recipe_modules(recipe, resolved)):
         yield from first_per_location(diagnostics)

@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions
 from espnet3_compiler.checks.shapes.calls import call_method, construct
 from espnet3_compiler.checks.shapes.classes import GROWING, model_class
-from espnet3_compiler.checks.shapes.frames import CallArguments, Run
+from espnet3_compiler.checks.shapes.frames import Run
 from espnet3_compiler.checks.shapes.torch_layers import SIZES, read_layer
-from espnet3_compiler.checks.shapes.values import CallArgument, Constant, Part, Place, Value
+from espnet3_compiler.checks.shapes.values import (
+    CallArgument,
+    CallArguments,
+    Constant,
+    Part,
+    Place,
+    Value,
+)
 from espnet3_compiler.checks.targets.nodes import TargetNode, flag_value, keyword_arguments
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.syntax.span_key import span_key

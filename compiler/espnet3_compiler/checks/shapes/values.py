@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
@@ -95,6 +96,25 @@ class CallArgument:
         if isinstance(self.value, Constant):
             return Constant(self.value.value, self.places)
         return self.value
+
+
+class CallArguments(NamedTuple):
+    """The arguments of a call.
+
+    Attributes:
+        positional: Those without a name.
+        named: Those with one.
+        complete: Whether there are no others.
+    """
+
+    positional: tuple[CallArgument, ...] = ()
+    named: Mapping[str, CallArgument] = MappingProxyType({})
+    complete: bool = True
+
+    @property
+    def values(self) -> list["Value"]:
+        """The values of all of them."""
+        return [one.value for one in (*self.positional, *self.named.values())]
 
 
 @dataclass(eq=False, slots=True)

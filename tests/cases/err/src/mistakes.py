@@ -75,3 +75,8 @@ def make_loader(data):
 
 def to_two_files(path: str) -> dict[str, str]:
     return {"onnx": path, "sizes": f"{path}.txt"}
+
+
+class Printing:
+    def on_train_epoch_end(self, trainer, module) -> None:
+        print(trainer.callback_metrics)

@@ -1,14 +1,18 @@
-"""Classes of the recipe that stages use: models, loaders, loggers, and what is called.
+"""Classes of the recipe that stages use: models, loaders, parts of a training, what is called.
 
-Passes: ``class Net(torch.nn.Module)``; a loader with ``__iter__``, own or inherited.
+Passes: ``class Net(torch.nn.Module)``; a loader with ``__iter__``, own or inherited; a scheduler
+with ``step`` and ``state_dict``, of whatever base.
 Fails: ``class Net`` with ``forward`` and without a base; a ``sampler`` without ``__len__``;
-``torch.utils.tensorboard.SummaryWriter`` as a logger; a metric with ``update`` and ``compute``.
+``torch.utils.tensorboard.SummaryWriter`` as a logger; a metric with ``update`` and ``compute``; a
+callback that has ``on_train_epoch_end`` alone: the Trainer calls the others, too.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from espnet3_compiler.checks.data.classes import known_class, missing_methods
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.methods.attributes import is_set_elsewhere
 from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets, flag_value
 from espnet3_compiler.checks.targets.recipe_classes import suited_modules
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -25,18 +29,56 @@ from espnet3_schemas import TARGET
 
 _LOGGER = ("trainer", "logger")
 _CALL = "__call__"
-_METHODS = {
-    ("dataloader", "train", "loader"): "__iter__",
-    ("dataloader", "valid", "loader"): "__iter__",
-    ("dataloader", "train", "sampler"): "__len__",
-    ("dataloader", "valid", "sampler"): "__len__",
-    _LOGGER: "log_metrics",
-    ("metrics", "metric"): _CALL,
-    ("dataset", "transform"): _CALL,
-    ("dataset", "preprocessor"): _CALL,
-    ("dataloader", "collate_fn"): _CALL,
+_OF_NAMED = 3
+"""So many keys lead to an optimizer that has a name: ``optimizers.NAME.optimizer``."""
+
+
+class _ObjectUse(NamedTuple):
+    """How stages use an object.
+
+    Attributes:
+        methods: Those that it must have.
+        noun: What it is.
+        base: The class from which objects of that sort derive; empty where they need none.
+        package: Where there are others of its sort.
+    """
+
+    methods: tuple[str, ...]
+    noun: str = ""
+    base: str = ""
+    package: str = ""
+
+
+_HOOKS = ("setup", "on_fit_start", "on_train_start", "on_train_end", "on_fit_end", "teardown")
+"""Of the hooks that a Trainer calls of each callback in every training."""
+
+_ITEMS, _LENGTH, _CALLED = _ObjectUse(("__iter__",)), _ObjectUse(("__len__",)), _ObjectUse((_CALL,))
+_USES = {
+    ("dataloader", "train", "loader"): _ITEMS,
+    ("dataloader", "valid", "loader"): _ITEMS,
+    ("dataloader", "train", "sampler"): _LENGTH,
+    ("dataloader", "valid", "sampler"): _LENGTH,
+    ("metrics", "metric"): _CALLED,
+    ("dataset", "transform"): _CALLED,
+    ("dataset", "preprocessor"): _CALLED,
+    ("dataloader", "collate_fn"): _CALLED,
+    _LOGGER: _ObjectUse(
+        ("log_metrics", "log_hyperparams", "finalize"),
+        *("a logger", "lightning.pytorch.loggers.Logger", "lightning.pytorch.loggers"),
+    ),
+    ("trainer", "callbacks"): _ObjectUse(
+        _HOOKS, "a callback", "lightning.pytorch.Callback", "lightning.pytorch.callbacks"
+    ),
+    ("optimizer",): _ObjectUse(
+        ("step", "zero_grad", "state_dict"),
+        *("an optimizer", "torch.optim.Optimizer", "torch.optim"),
+    ),
+    ("scheduler",): _ObjectUse(
+        ("step", "state_dict"),
+        *("a scheduler", "torch.optim.lr_scheduler.LRScheduler", "torch.optim.lr_scheduler"),
+    ),
 }
-"""By the key of an object in a config: a method that it must have."""
+"""By the key of an object in a config, without a name that the recipe chooses."""
 
 _LOGGERS = {
     "tensorboard": "lightning.pytorch.loggers.TensorBoardLogger",
@@ -69,26 +111,42 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         ):
             found += _check_model(recipe.library, target, path)
         elif root == "configs" and name in read:
-            found += _check_method(recipe.library, path, _method_at(tuple(keys)))
+            use = _use_at(tuple(keys))
+            if use and (name in configs or not use.base):
+                found += _check_use(recipe, resolved, path, use)
     yield from first_per_location(found)
 
 
-def _method_at(keys: Path) -> str | None:
-    return _METHODS.get(tuple(str(key) for key in keys if isinstance(key, str)))
+def _use_at(keys: Path) -> _ObjectUse | None:
+    names = tuple(key for key in keys if isinstance(key, str))
+    if len(names) == _OF_NAMED and names[0] in ("optimizers", "schedulers"):
+        names = names[-1:]
+    return _USES.get(names)
 
 
-def _check_method(library: Library, path: Scalar, method: str | None) -> Iterator[Diagnostic]:
-    foreign = method == _METHODS[_LOGGER]
-    found = known_class(library, str(path.value), foreign=foreign) if method else None
-    if found is None or method is None or not missing_methods(library, found, (method,)):
+def _check_use(
+    recipe: Recipe, resolved: Resolved, path: Scalar, use: _ObjectUse
+) -> Iterator[Diagnostic]:
+    library = recipe.library
+    found = known_class(library, str(path.value), foreign=bool(use.base))
+    absent = missing_methods(library, found, use.methods) if found else []
+    missing = [name for name in absent if not is_set_elsewhere(recipe, resolved, name)]
+    if found is None or not missing:
         return
-    message = f"{path.value} lacks {method}"
+    lacks = f"lacks {missing[0]}"
+    message = f"{path.value} {f'is no {use.base}, and ' if use.base else ''}{lacks}"
     if found.location.local:
-        yield _incomplete(library, found, path, message, f"write def {method} in the class")
+        advice = f"write def {missing[0]} in the class"
+        if use.base:
+            advice = f"derive {found.name} from {use.base}"
+        yield _incomplete(library, found, path, message, advice)
     else:
         names = [name for word, name in _LOGGERS.items() if word in str(path.value).lower()]
-        advice = f"write {names[0]}" if names else "name a logger of lightning.pytorch.loggers"
-        yield value_finding("R425", message, path, "no logger", advice=(advice,))
+        advice = f"name {use.noun} of {use.package}"
+        if names and use is _USES[_LOGGER]:
+            advice = f"write {names[0]}"
+        label = f"no {use.noun.partition(' ')[2]}"
+        yield value_finding("R425", message, path, label, advice=(advice,))
 
 
 def _check_model(library: Library, target: TargetNode, path: Scalar) -> Iterator[Diagnostic]:

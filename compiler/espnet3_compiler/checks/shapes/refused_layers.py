@@ -1,0 +1,88 @@
+"""Layers of PyTorch that code constructs with numbers that their constructors refuse.
+
+Passes: ``nn.MultiheadAttention(size, heads)`` for ``size: 256, heads: 4``.
+Fails: the same for ``heads: 6``; ``nn.GroupNorm(3, 64)``; ``nn.Dropout(1.5)``.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from espnet3_compiler.checks.data.bodies import constructor_of
+from espnet3_compiler.checks.methods.refusals import (
+    ConstructorArguments,
+    Refusal,
+    first_refusal,
+    parameters,
+)
+from espnet3_compiler.checks.shapes.values import CallArgument, CallArguments, Constant, Place
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.syntax.span_key import first_per_location, span_key
+
+
+class RefusedLayer(NamedTuple):
+    """A layer that cannot be constructed.
+
+    Attributes:
+        path: Its class.
+        refusal: The exception.
+        arguments: What decides that, by name, in the order of the call.
+    """
+
+    path: str
+    refusal: Refusal
+    arguments: Mapping[str, CallArgument]
+
+
+def refused_layer(library: Library, path: str, given: CallArguments) -> RefusedLayer | None:
+    """Return a layer that the code of PyTorch refuses to construct; None for any other.
+
+    Args:
+        library: Reads the class.
+        path: Its dotted path.
+        given: Its arguments, all of them.
+    """
+    if not any(isinstance(one, Constant) for one in given.values):
+        return None
+    found = constructor_of(library, path)
+    names = parameters(found.body)[1:] if found else []
+    every = {**dict(zip(names, given.positional, strict=False)), **given.named}
+    values = {
+        name: one.value.value for name, one in every.items() if isinstance(one.value, Constant)
+    }
+    origins = {name: frozenset((name,)) for name in every}
+    arguments = ConstructorArguments(frozenset(every), values, origins)
+    refusal = first_refusal(library, path, arguments) if values else None
+    deciding = {name: every[name] for name in every if refusal and name in refusal.arguments}
+    return RefusedLayer(path, refusal, deciding) if refusal and deciding else None
+
+
+def refusal_findings(found: Iterable[RefusedLayer]) -> list[Diagnostic]:
+    """Return R523, once for each place."""
+    return first_per_location(map(_finding, found))
+
+
+def _finding(found: RefusedLayer) -> Diagnostic:
+    """Return the finding: at a value of the recipe where one decides it, else in the code."""
+    sources = {name: one.places[-1] for name, one in found.arguments.items() if one.places}
+    written = [name for name, place in sources.items() if place.body is None]
+    name = (written or list(sources))[-1]
+    calls = [one.place for one in found.arguments.values() if one.place]
+    spans = {span_key(one.span): one for one in (*calls, *sources.values())}
+    spans.pop(span_key(sources[name].span))
+    numbers = [f"{key} is {_text(one)}" for key, one in found.arguments.items()]
+    return Diagnostic(
+        "R523",
+        f"{found.path} refuses {name}: {found.refusal.message or ' and '.join(numbers)}",
+        Label(sources[name].span, "raises an exception"),
+        tuple(Label(one.span, _role(one)) for one in spans.values()),
+        (f"write another number: {' and '.join(numbers)}",),
+    )
+
+
+def _role(place: Place) -> str:
+    return "and this" if place.body is None else "the layer gets it here"
+
+
+def _text(argument: CallArgument) -> str:
+    return str(argument.value.value) if isinstance(argument.value, Constant) else "…"
