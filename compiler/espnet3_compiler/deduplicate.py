@@ -68,6 +68,7 @@ def without_consequences(
     * Test sets of the same data, as one has the name of another; stages that do the same, as an
       unknown key of one may be what sets it apart.
     * A call of the base's method in a method that is reported to take too few arguments itself.
+    * ``NAME_conf`` of ESPnet2, where the value of ``NAME`` is reported.
     * A model that gives no features, as it is one by mistake where its front end was meant.
     * A name that a class uses and nothing defines, as an argument of that name is reported unknown.
 
@@ -157,6 +158,7 @@ def without_consequences(
             or (code == "R522" and any(_is_unknown_argument(f, *pair) for pair in unknown))
             or (code in ("R502", "R503") and (span.source, span.text) in supers)
             or (code == "R601" and not f.fix and any(_is_of_type(f, other) for other in found))
+            or (code == "R601" and any(_has_conf(other, f) for other in found))
         )
 
     def is_inside_misfit(f: Diagnostic) -> bool:
@@ -215,6 +217,13 @@ def _makes_features_of(other: Diagnostic, finding: Diagnostic, recipe: Recipe) -
     used = [label.span for label in finding.related]
     features = "must return features" in finding.message
     return features and any(span.lies_in(node) for span in used for node in nodes)
+
+
+def _has_conf(other: Diagnostic, finding: Diagnostic) -> bool:
+    """Return whether a finding is about ``NAME``, another one about ``NAME_conf`` beside it."""
+    span, place = finding.primary.span, other.primary.span
+    conf = other.code == "R602" and other.message.startswith(f'"{span.text.removesuffix("_conf")}"')
+    return conf and span.text.endswith("_conf") and span.source == place.source
 
 
 def _reads_kind(finding: Diagnostic, other: Diagnostic, resolved: Resolved) -> bool:

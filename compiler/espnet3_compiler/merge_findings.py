@@ -22,7 +22,7 @@ def merge_findings(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 def merge_left(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Return findings that no other explains, each mistake once, with every place that shows it."""
-    return _merge_left_out(_merge_unknown_fields(_merge_unmade_choices(findings)))
+    return _merge_left_out(_merge_unknown_fields(_merge_repeated(findings)))
 
 
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -35,9 +35,14 @@ def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...
     return _merge_alike(findings, key, "named here too")
 
 
-def _merge_unmade_choices(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Report a model that several stages need and that none chooses once, at the first of them."""
-    return _merge_alike(findings, lambda one: one.help if one.code == "R407" else None, "likewise")
+def _merge_repeated(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Report once a model that several stages need, and settings that one LightningModule owns."""
+
+    def key(finding: Diagnostic) -> object:
+        used = [span_key(label.span) for label in finding.related if finding.code == "R437"]
+        return (finding.help, *used) if finding.code in ("R407", "R437") else None
+
+    return _merge_alike(findings, key, "likewise")
 
 
 def _merge_unknown_fields(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
