@@ -10,6 +10,10 @@ from espnet3_compiler.syntax.span_key import span_key
 _UNKNOWN_NAME_CODES = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
 """Codes of names that are not declared, and the key under which they should be."""
 
+_REPEATED = ("R407", "R437", "R807")
+"""A model that stages need and none chooses, settings that one LightningModule owns, and parts of a
+model that are named with a prefix that it does not have."""
+
 _LEFT_OUT = ", and output_keys leaves it out"
 _MISSING_IN_LIST = r"the list of (models|configs) has no "
 _NO_FIELD = r"data have no (?:field|column) (\".+\")$"
@@ -36,11 +40,12 @@ def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...
 
 
 def _merge_repeated(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Report once a model that several stages need, and settings that one LightningModule owns."""
+    """Report once what several places show: see the codes."""
 
     def key(finding: Diagnostic) -> object:
         used = [span_key(label.span) for label in finding.related if finding.code == "R437"]
-        return (finding.help, *used) if finding.code in ("R407", "R437") else None
+        same = finding.message if finding.code == "R807" else ""
+        return (same, finding.help, *used) if finding.code in _REPEATED else None
 
     return _merge_alike(findings, key, "likewise")
 

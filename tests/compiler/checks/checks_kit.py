@@ -11,7 +11,9 @@ system: asr
 models:
   net: {_target_: src.model.Net, size: 8}
 """
-MODEL = "class Net:\n    def __init__(self, size: int, stats: str | None = None): ...\n"
+MODEL = (
+    "class Net:\n    def __init__(self, size: int, stats: str | None = None): self.size = size\n"
+)
 CONFIGS = """\
 configs:
   training: {dataset: {train: [{data_src_args: {split: train}}]}}
