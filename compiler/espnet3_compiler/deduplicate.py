@@ -18,7 +18,13 @@ _USE_FAMILIES = ("R4", "R5", "R7")
 _MISFIT_CODES = ("R504", "R602", "R604", "R605")
 """Codes of values of a wrong type or size."""
 
-_CAUSES_AT_PLACE = {"R213": _MISFIT_CODES, "R440": ["R415"], "R513": ["R413"], "R818": ["R407"]}
+_CAUSES_AT_PLACE = {
+    "R213": _MISFIT_CODES,
+    "R440": ["R415"],
+    "R513": ["R413"],
+    "R809": ["R605"],
+    "R818": ["R407"],
+}
 """Codes of findings that another one at the same place explains, and the codes of that one."""
 
 _LITERAL_TEXTS = ("R210", "R706", "R707")

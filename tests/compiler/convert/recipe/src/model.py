@@ -10,6 +10,10 @@ class Bells(nn.Module):
         return self.head(self.layer(batch["speech"])).mean()
 
 
+class Ringing(Bells):
+    pass
+
+
 def decode(model, **batch):
     return [{"tone": "ding"} for _ in batch["speech"]]
 
