@@ -9,7 +9,7 @@ from pathlib import Path
 
 from espnet3_runtime.compare.comparison import Comparison, as_plain, make_comparison
 from espnet3_runtime.compare.page import write_index
-from espnet3_runtime.compare.side_by_side import compare_pair, pair_text
+from espnet3_runtime.compare.side_by_side import pair_text
 from espnet3_runtime.compare.text_table import comparison_text
 from espnet3_runtime.errors import UsageError
 from espnet3_runtime.process.streams import check_streams, forgiving_streams
@@ -78,7 +78,7 @@ def _print_text(comparison: Comparison, page: Path | None, arguments: argparse.N
         return
     if len(comparison.runs) == _PAIR:
         first, second = comparison.labels
-        print(f"\n{pair_text((first, second), compare_pair(*comparison.runs))}")
+        print(f"\n{pair_text((first, second), *comparison.runs)}")
     elif len(arguments.experiments) == _PAIR:
         print("two runs side by side: name one stage of each, for example exp/a/train exp/b/train")
     if page is not None:

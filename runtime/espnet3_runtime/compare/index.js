@@ -103,13 +103,15 @@ function scoreLines(first, second) {
   });
 }
 
-function changes(first, second, test) {
-  const before = first.utterances[test], after = second.utterances[test];
+// What changed on a test set; perfect utterances are left out of a run where a score has such a value.
+function changes(first, second, key) {
+  const { references, perfect, higher_is_better: higher } = data.tests[key];
+  const before = first.utterances[key], after = second.utterances[key];
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].map((name) => {
-    const said = data.references[test][name];
-    const [a, b] = [before[name] || [0, said], after[name] || [0, said]];
-    return { name, said, a, b, change: b[0] - a[0] };
+    const said = references[name], other = perfect === null ? null : [perfect, said];
+    const [a, b] = [before[name] || other, after[name] || other];
+    return { name, said, a, b, change: a && b ? (higher ? a[0] - b[0] : b[0] - a[0]) : 0 };
   }).filter((one) => one.change).sort((x, y) => x.change - y.change || (x.name < y.name ? -1 : 1));
 }
 
@@ -131,16 +133,15 @@ function markWords(said, heard) {
   return marked;
 }
 
-function utteranceBlock(title, found) {
+function utteranceBlock(title, score, found) {
   const box = element("div", undefined, "examples");
   found.slice(0, 40).forEach((one) => {
     const article = element("article");
     const head = element("h3", one.name);
-    head.append(element("span", `errors ${one.a[0]} → ${one.b[0]}`));
+    head.append(element("span", `${score.name} ${one.a[0]} → ${one.b[0]} ${score.unit}`.trim()));
     const list = element("dl");
-    list.append(element("dt", "said"), element("dd", one.said));
-    [["A", one.a[1]], ["B", one.b[1]]].forEach(([term, text]) => {
-      list.append(element("dt", term), markWords(one.said, text));
+    [[score.said, one.said], ["A", one.a[1]], ["B", one.b[1]]].forEach(([term, text]) => {
+      if (text !== null) list.append(element("dt", term), markWords(one.said ?? text, text));
     });
     article.append(head, list);
     box.append(article);
@@ -156,11 +157,11 @@ function utteranceParts(first, second) {
     about.append(element("code", command));
     return [about];
   }
-  return Object.keys(first.utterances).filter((test) => test in second.utterances).flatMap((test) => {
-    const found = changes(first, second, test);
+  return Object.keys(first.utterances).filter((key) => key in second.utterances).flatMap((key) => {
+    const found = changes(first, second, key), score = data.tests[key];
     return [
-      ...utteranceBlock(`utterances of ${test} got better in B`, found.filter((one) => one.change < 0)),
-      ...utteranceBlock(`utterances of ${test} got worse in B`, found.filter((one) => one.change > 0).reverse()),
+      ...utteranceBlock(`utterances of ${score.test} got better in B`, score, found.filter((one) => one.change < 0)),
+      ...utteranceBlock(`utterances of ${score.test} got worse in B`, score, found.filter((one) => one.change > 0).reverse()),
     ];
   });
 }

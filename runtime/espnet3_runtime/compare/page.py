@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from espnet3_runtime.report.page import script_json
 _MOST_CURVES = 48
 """Runs, from the best on, whose curves are in the page."""
 _UTTERANCE_BUDGET = 4_000_000
-"""Characters of recognised texts in the page; runs beyond are compared on the command line."""
+"""Characters of texts of utterances in the page; runs beyond are compared on the command line."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +135,11 @@ def _number_text(value: float | None) -> str:
 
 def _script_data(comparison: Comparison) -> Markup:
     """Return what the script needs for two runs side by side, as JSON inside of HTML."""
-    references: dict[str, dict[str, str]] = {}
+    tests: dict[str, dict[str, Any]] = {}
     left = _UTTERANCE_BUDGET
     runs = []
     for run, label in zip(comparison.runs, comparison.labels, strict=True):
-        utterances, left = _run_utterances(run, references, left)
+        utterances, left = _run_utterances(run, tests, left)
         runs.append(
             {
                 "name": label,
@@ -155,7 +155,7 @@ def _script_data(comparison: Comparison) -> Markup:
     data = {
         "keys": list(comparison.keys),
         "higher": _directions(comparison),
-        "references": references,
+        "tests": tests,
         "runs": runs,
     }
     return script_json(data)
@@ -170,25 +170,34 @@ def _directions(comparison: Comparison) -> dict[str, bool | None]:
 
 
 def _run_utterances(
-    run: ComparedRun, references: dict[str, dict[str, str]], left: int
+    run: ComparedRun, tests: dict[str, dict[str, Any]], left: int
 ) -> tuple[dict[str, dict[str, list[Any]]] | None, int]:
-    """Return errors and text of the utterances that a run got wrong; None beyond the budget.
+    """Return value and text of the utterances of a run that are not perfect.
+
+    None beyond the budget.
 
     Args:
         run: The run.
-        references: Gets the references of all utterances, by test set and id.
+        tests: Gets what the values are, and the references of all utterances by id; by a key of
+            test set and score.
         left: Characters that may still be used.
     """
     if left <= 0:
         return None, left
     found: dict[str, dict[str, list[Any]]] = {}
-    for test, path in run.utterances.items():
-        known, wrong = references.setdefault(test, {}), found.setdefault(test, {})
-        for utt_id, one in read_utterances(path).items():
+    for test, written in run.utterances.items():
+        utterances = read_utterances(written)
+        if utterances is None:
+            continue
+        score = asdict(utterances.score)
+        key = "/".join(map(str, (test, *score.values())))
+        known = tests.setdefault(key, {"test": test, **score, "references": {}})["references"]
+        shown = found.setdefault(key, {})
+        for utt_id, one in utterances.by_id.items():
             if utt_id not in known:
                 known[utt_id] = one.reference
-                left -= len(utt_id) + len(one.reference)
-            if one.errors:
-                wrong[utt_id] = [one.errors, one.hypothesis]
-                left -= len(utt_id) + len(one.hypothesis)
+                left -= len(utt_id) + len(one.reference or "")
+            if one.value != utterances.score.perfect:
+                shown[utt_id] = [one.value, one.hypothesis]
+                left -= len(utt_id) + len(one.hypothesis or "")
     return found, left

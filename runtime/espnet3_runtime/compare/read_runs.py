@@ -10,9 +10,10 @@ from typing import Any
 from espnet3_runtime.compare.find_experiments import LeftOut, NamedExperiment
 from espnet3_runtime.compare.scores import Score, measured_scores, training_scores
 from espnet3_runtime.compare.settings import read_settings
-from espnet3_runtime.compare.utterances import AlignmentFile
+from espnet3_runtime.compare.utterances import UtteranceFile
 from espnet3_runtime.incremental.receipts import Receipt, read_receipt
 from espnet3_runtime.metrics.alignment import UTTERANCES
+from espnet3_runtime.metrics.item_scores import ITEM_SCORES
 from espnet3_runtime.report.artifact_schemas import is_results
 from espnet3_runtime.trackers.run_records import read_training_record
 
@@ -32,7 +33,7 @@ class ComparedRun:
         finished: When the last of its stages finished, as ISO time.
         commit: Of git, shortened; ``+`` marks uncommitted changes.
         curves: The file of its curves, if it was trained here.
-        utterances: The aligned utterances by test set, of the first metric that has them.
+        utterances: What metrics wrote of the utterances, by test set; alignments come first.
     """
 
     experiment: Path
@@ -45,7 +46,7 @@ class ComparedRun:
     finished: str = ""
     commit: str = ""
     curves: Path | None = None
-    utterances: Mapping[str, AlignmentFile] = field(default_factory=dict)
+    utterances: Mapping[str, tuple[UtteranceFile, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -174,22 +175,28 @@ def _commit_of(receipt: Receipt) -> str:
     return f"{commit}+" if commit and state.get("dirty") else commit
 
 
-def _find_utterances(directory: Path, measurement: _Measurement) -> dict[str, AlignmentFile]:
-    found: dict[str, AlignmentFile] = {}
-    for test, file in _alignment_files(directory, measurement):
-        if test not in found and file.path.is_file():
-            found[test] = file
-    return found
-
-
-def _alignment_files(
+def _find_utterances(
     directory: Path, measurement: _Measurement
-) -> Iterator[tuple[str, AlignmentFile]]:
+) -> dict[str, tuple[UtteranceFile, ...]]:
+    found: dict[str, list[UtteranceFile]] = {}
+    for test, file in _utterance_files(directory, measurement):
+        if file.path.is_file():
+            found.setdefault(test, []).append(file)
+    return {
+        test: tuple(sorted(files, key=lambda file: file.path.name != UTTERANCES))
+        for test, files in found.items()
+    }
+
+
+def _utterance_files(
+    directory: Path, measurement: _Measurement
+) -> Iterator[tuple[str, UtteranceFile]]:
     for metric, by_test in measurement.report["metrics"].items():
         gap = "" if measurement.report["about"][metric]["target"].endswith("CER") else " "
         for test in by_test:
-            path = directory / measurement.receipt.stage / test / metric / UTTERANCES
-            yield test, AlignmentFile(path, gap)
+            for name in (UTTERANCES, ITEM_SCORES):
+                path = directory / measurement.receipt.stage / test / metric / name
+                yield test, UtteranceFile(path, gap)
 
 
 def run_labels(runs: Sequence[ComparedRun]) -> list[str]:
