@@ -71,7 +71,13 @@ def _as_plain(score: UtteranceScore, one: ChangedUtterance) -> dict[str, Any]:
 
 
 def pair_text(labels: tuple[str, str], first: ComparedRun, second: ComparedRun) -> str:
-    """Return two runs, with their names, side by side for a terminal."""
+    """Return two runs side by side for a terminal.
+
+    Args:
+        labels: Their names.
+        first: The run that is A.
+        second: The run that is B.
+    """
     blocks = [f"A {labels[0]}\nB {labels[1]}"]
     scores = _common_scores(first, second)
     if scores:

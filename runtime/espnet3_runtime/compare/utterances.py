@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
@@ -74,8 +74,8 @@ class Changes:
     """What changed on a test set from one run to another, the most of each first."""
 
     score: UtteranceScore
-    better: Sequence[ChangedUtterance] = field(default_factory=list)
-    worse: Sequence[ChangedUtterance] = field(default_factory=list)
+    better: Sequence[ChangedUtterance]
+    worse: Sequence[ChangedUtterance]
 
 
 @dataclass(frozen=True)
