@@ -13,6 +13,7 @@ import yaml
 
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.publication import isolated_imports
 from espnet3_runtime.publication.bundle import hash_files, open_bundle, path_inside
 from espnet3_runtime.publication.model import InferenceModel
 from espnet3_runtime.publication.trust import is_harmless
@@ -184,7 +185,9 @@ def test_an_installed_src_does_not_take_the_name_of_every_recipe(recipe, tmp_pat
     bundle = pack(recipe)
     monkeypatch.syspath_prepend(str(installed))
     assert packages_distributions()["src"] == ["careless"]
+    isolated_imports._packages_by_name.cache_clear()
     assert InferenceModel.from_packed(bundle, trust_user_code=True)
+    isolated_imports._packages_by_name.cache_clear()
 
 
 def test_files_that_are_not_listed_are_refused(recipe, tmp_path):
