@@ -4,6 +4,7 @@ Passes: ``nn.MultiheadAttention(size, heads)`` for ``size: 256, heads: 4``.
 Fails: the same for ``heads: 6``; ``nn.GroupNorm(3, 64)``; ``nn.Dropout(1.5)``.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -18,6 +19,11 @@ from espnet3_compiler.checks.shapes.values import CallArgument, CallArguments, C
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.span_key import first_per_location, span_key
+
+_REFUSING = re.compile(r"torch\.nn\.(?:MultiheadAttention|GroupNorm|Transformer\w+|\w*Dropout\w*)")
+_REFUSED = frozenset({"groups", "padding_idx", "dropout", "proj_size"})
+"""Layers whose constructors judge any numbers, and arguments that others judge; most judge none,
+and reading them takes time."""
 
 
 class RefusedLayer(NamedTuple):
@@ -42,6 +48,8 @@ def refused_layer(library: Library, path: str, given: CallArguments) -> RefusedL
         path: Its dotted path.
         given: Its arguments, all of them.
     """
+    if not _REFUSING.fullmatch(path) and given.named.keys().isdisjoint(_REFUSED):
+        return None
     if not any(isinstance(one, Constant) for one in given.values):
         return None
     found = constructor_of(library, path)
