@@ -17,8 +17,9 @@ from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.signature.types import NONE, InstanceType, Type, UnionType
 from espnet3_compiler.syntax.span_key import first_per_location, span_key
 
-_PYTHON = ("torch.nn.functional.", "torch.nn.")
-"""Modules written in Python: a compiled function may make a tensor of a number."""
+_PYTHON = "torch.nn.functional."
+"""Functions written in Python: a compiled one may make a tensor of a number, and layers take many
+numbers."""
 
 _KINDS = {list: "a list", tuple: "a tuple", int: "a number", float: "a number"}
 _LISTS = (list, tuple)
