@@ -33,10 +33,11 @@ def wrong_monitor(recipe: GoodRecipe, rng: random.Random) -> Mutations:
 
 
 def wrong_direction(recipe: GoodRecipe, _: random.Random) -> Mutations:
-    """``max`` for a loss."""
+    """``max`` for a loss, ``min`` for an accuracy; other names say no direction."""
     for document, criterion in _criteria(recipe):
         monitor, mode = criterion.items[0], criterion.items[-1]
-        if isinstance(mode, Scalar) and isinstance(monitor, Scalar):
+        known = isinstance(monitor, Scalar) and str(monitor.value).endswith(("loss", "acc"))
+        if known and isinstance(mode, Scalar):
             other = {"min": "max", "max": "min"}[str(mode.value)]
             right = str(mode.value)
             yield _replace("wrong direction", document, mode, other, {"R808"}, right)
@@ -75,10 +76,10 @@ def unknown_metric_input(recipe: GoodRecipe, rng: random.Random) -> Mutations:
 
 
 def repeated_metric(recipe: GoodRecipe, _: random.Random) -> Mutations:
-    """Two metrics of one name; the report belongs on the second."""
-    for (document, first), (_d, second) in pairwise(_metrics(recipe)):
+    """Two metrics of one name in a config; the report belongs on the second."""
+    for (document, first), (other, second) in pairwise(_metrics(recipe)):
         name, again = first.get("name"), second.get("name")
-        if isinstance(name, Scalar) and isinstance(again, Scalar):
+        if document is other and isinstance(name, Scalar) and isinstance(again, Scalar):
             yield _replace("metric name twice", document, again, str(name.value), {"R201"})
 
 

@@ -79,7 +79,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     found = []
     for kind in _ROLES:
         works = list(_works_of(kind, recipe, resolved))
-        unread = _unread_configs(kind, works, recipe)
+        unread = _unread_configs(kind, recipe)
         alike: dict[str, list[_Work]] = {}
         for work in works:
             alike.setdefault(work.key, []).append(work)
@@ -153,9 +153,9 @@ def _originals_of(number: int, others: Sequence[int], fits: list[int]) -> Iterat
     yield from (n for n in others[bisect(others, number) :] if fits[n] > fits[number])
 
 
-def _unread_configs(kind: str, works: list[_Work], recipe: Recipe) -> list[str]:
+def _unread_configs(kind: str, recipe: Recipe) -> list[str]:
     """Return the configs that a stage of a kind may read, and none does."""
-    read = {one.binding.config for one in works}
+    read = {binding.config for stage in stages_of_kind(kind, recipe) for binding in stage.configs}
     based = {str(one.extends.value) for one in recipe.configs if one.extends}
     return [
         name
