@@ -40,7 +40,7 @@ def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...
 
 
 def _merge_repeated(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Report once what several places show: see the codes."""
+    """Report findings of these codes once that have one advice."""
 
     def key(finding: Diagnostic) -> object:
         used = [span_key(label.span) for label in finding.related if finding.code == "R437"]

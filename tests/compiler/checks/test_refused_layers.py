@@ -57,6 +57,8 @@ def found(check):
         ("nn.TransformerEncoder(nn.TransformerEncoderLayer(size, heads), 2)", "6"),
         ("nn.ModuleList([nn.GroupNorm(heads, size) for _ in range(2)])", "64"),
         ("nn.Conv2d(size, size, 3, groups=heads)", "6"),
+        ("nn.Conv1d(size, size, 3, 1, 0, 1, heads)", "6"),
+        ("nn.Embedding(heads, size, 7)", "6"),
         ("nn.Sequential(nn.Linear(size, size), nn.Dropout(1.5))", "1.5"),
         ("nn.Embedding(size, 8, padding_idx=64)", "64"),
         ("Grouped(size, heads)", "6"),

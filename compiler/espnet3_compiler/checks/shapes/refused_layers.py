@@ -6,9 +6,10 @@ Fails: the same for ``heads: 6``; ``nn.GroupNorm(3, 64)``; ``nn.Dropout(1.5)``.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
-from espnet3_compiler.checks.data.bodies import constructor_of
+from espnet3_compiler.checks.data.bodies import class_of, constructor_of
 from espnet3_compiler.checks.methods.refusals import (
     ConstructorArguments,
     Refusal,
@@ -17,13 +18,14 @@ from espnet3_compiler.checks.methods.refusals import (
 )
 from espnet3_compiler.checks.shapes.values import CallArgument, CallArguments, Constant, Place
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.signature.classes import is_torch_module
+from espnet3_compiler.signature.definitions import ClassFound, FunctionFound, own_member
 from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.syntax.span_key import first_per_location, span_key
 
-_REFUSING = re.compile(r"torch\.nn\.(?:MultiheadAttention|GroupNorm|Transformer\w+|\w*Dropout\w*)")
-_REFUSED = frozenset({"groups", "padding_idx", "dropout", "proj_size"})
-"""Layers whose constructors judge any numbers, and arguments that others judge; most judge none,
-and reading them takes time."""
+_JUDGES = re.compile(r"\b(?:raise|assert)\b|\b(?!Parameter\b)[A-Z]\w*\(")
+"""What a constructor that refuses numbers has in it, or one that makes other layers."""
 
 
 class RefusedLayer(NamedTuple):
@@ -48,9 +50,9 @@ def refused_layer(library: Library, path: str, given: CallArguments) -> RefusedL
         path: Its dotted path.
         given: Its arguments, all of them.
     """
-    if not _REFUSING.fullmatch(path) and given.named.keys().isdisjoint(_REFUSED):
-        return None
     if not any(isinstance(one, Constant) for one in given.values):
+        return None
+    if not library.remember(("judges", path), False, partial(_may_refuse, library, path)):
         return None
     found = constructor_of(library, path)
     names = parameters(found.body)[1:] if found else []
@@ -63,6 +65,20 @@ def refused_layer(library: Library, path: str, given: CallArguments) -> RefusedL
     refusal = first_refusal(library, path, arguments) if values else None
     deciding = {name: every[name] for name in every if refusal and name in refusal.arguments}
     return RefusedLayer(path, refusal, deciding) if refusal and deciding else None
+
+
+def _may_refuse(library: Library, path: str) -> bool:
+    """Return whether a constructor of a class may raise an exception, by its text."""
+    found = class_of(library, path)
+    order = resolution_order(library, found) if found else ()
+    layers = [one for one in order if isinstance(one, ClassFound) and not is_torch_module(one)]
+    own = [own_member(one, "__init__") for one in layers]
+    return any(_judges(library, one) for one in own if isinstance(one, FunctionFound))
+
+
+def _judges(library: Library, constructor: FunctionFound) -> bool:
+    file, piece = library.file(constructor.location), constructor.pieces[-1]
+    return file is not None and bool(_JUDGES.search(file.text.lines(piece.first, piece.last)))
 
 
 def refusal_findings(found: Iterable[RefusedLayer]) -> list[Diagnostic]:
