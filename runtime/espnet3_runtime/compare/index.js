@@ -117,19 +117,8 @@ function changes(first, second, key) {
 
 // What was heard, with the words marked that are in no longest common sequence with what was said.
 function markWords(said, heard) {
-  const [a, b] = [said.split(" "), heard.split(" ")];
-  const best = Array.from({ length: a.length + 1 }, () => new Array(b.length + 1).fill(0));
-  for (let i = a.length - 1; i >= 0; i--) {
-    for (let j = b.length - 1; j >= 0; j--) {
-      best[i][j] = a[i] === b[j] ? best[i + 1][j + 1] + 1 : Math.max(best[i + 1][j], best[i][j + 1]);
-    }
-  }
   const marked = element("dd");
-  for (let i = 0, j = 0; j < b.length;) {
-    if (i < a.length && a[i] === b[j]) { marked.append(b[j], " "); i++; j++; }
-    else if (i < a.length && best[i + 1][j] >= best[i][j + 1]) i++;
-    else { marked.append(element("ins", b[j]), " "); j++; }
-  }
+  sentences.differingWords(said, heard)[1].forEach((one) => marked.append(one.edit ? element("ins", one.edit) : one, " "));
   return marked;
 }
 

@@ -57,7 +57,7 @@ def render_index(comparison: Comparison, path: Path) -> str:
     curves = dict(_read_curves(comparison))
     return environment.from_string(_read_text(own, "index.html.j2")).render(
         style=Markup(_read_text(report, "report.css") + _read_text(own, "index.css")),  # noqa: S704
-        script=Markup(_read_text(own, "index.js")),  # noqa: S704 - ours
+        script=Markup(_read_text(report, "sentences.js") + _read_text(own, "index.js")),  # noqa: S704
         data=_script_data(comparison),
         count=len(comparison.runs),
         experiments=len({run.experiment for run in comparison.runs}),

@@ -2,7 +2,7 @@
 const confusions = (() => {
   "use strict";
   const { element, button, drawBar } = elements;
-  const MOST_SHOWN = 12, MOST_MORE = 500, MOST_CLASSES = 24, LONGEST_LABEL = 30, MOST_PAIRS = 1e5;
+  const MOST_SHOWN = 12, MOST_MORE = 500, MOST_CLASSES = 24, LONGEST_LABEL = 30;
 
   // Each edit that occurs gets a number; of a row there are those of its edits.
   function numberEdits(rows) {
@@ -20,24 +20,6 @@ const confusions = (() => {
       return found;
     });
     return [edits, ofRows];
-  }
-
-  // The words of two sentences: texts that both have in this order, and edits {edit: word} of each.
-  function differingWords(one, other) {
-    const [a, b] = [one, other].map((text) => text.split(/\s+/).filter(Boolean));
-    if (a.length * b.length > MOST_PAIRS) return [[{ edit: one }], [{ edit: other }]];
-    const common = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1)); // words from there on
-    for (let i = a.length - 1; i >= 0; i--) {
-      for (let j = b.length - 1; j >= 0; j--) common[i][j] = a[i] === b[j] ? common[i + 1][j + 1] + 1 : Math.max(common[i + 1][j], common[i][j + 1]);
-    }
-    const sides = [[], []];
-    let [i, j] = [0, 0];
-    while (i < a.length || j < b.length) {
-      if (i < a.length && j < b.length && a[i] === b[j]) { sides[0].push(a[i++]); sides[1].push(b[j++]); }
-      else if (j === b.length || (i < a.length && common[i + 1][j] >= common[i][j + 1])) sides[0].push({ edit: a[i++] });
-      else sides[1].push({ edit: b[j++] });
-    }
-    return sides;
   }
 
   // The classes between which items are told apart; none where texts are no labels of classes.
@@ -97,5 +79,5 @@ const confusions = (() => {
     return element("div", { class: "scroll whole" }, table);
   }
 
-  return { numberEdits, differingWords, classesOf, draw };
+  return { numberEdits, classesOf, draw };
 })();

@@ -20,8 +20,8 @@ from espnet3_runtime.report.curves import step_times, summarize_training, traini
 from espnet3_runtime.report.graph import ROW, draw_graph
 
 _SCRIPTS = (
-    *("elements.js", "pictures.js", "confusions.js", "utterances.js"),
-    *("charts.js", "settings.js"),
+    *("elements.js", "pictures.js", "sentences.js", "confusions.js"),
+    *("utterances.js", "charts.js", "settings.js"),
 )
 _SHOWN_CHARTS = 12  # of a training; further ones are folded away
 _PACKAGES = ("torch", "lightning", "numpy", "espnet3-compile")

@@ -64,7 +64,7 @@
       showGroup: (value, known) => (known ? main.show(value) : "-"),
       textOf: (row) => texts.map((one) => one.values[row]).join(" "),
       parts: (row) => {
-        const differing = pair && isWrong(row) ? confusions.differingWords(said[row], heard[row]) : [];
+        const differing = pair && isWrong(row) ? sentences.differingWords(said[row], heard[row]) : [];
         return texts.map((one) => [one.name, (pair && differing[pair.indexOf(one.name)]) || [one.values[row]]]);
       },
     };
