@@ -4,16 +4,17 @@ import json
 import logging
 import math
 from importlib.util import find_spec
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from espnet3_runtime.data.dataset_entries import DatasetDirectories
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.metrics.accuracy import Accuracy
 from espnet3_runtime.metrics.bleu import BLEU
 from espnet3_runtime.metrics.eer import EER
+from espnet3_runtime.metrics.inputs import columns as test_columns
 from espnet3_runtime.metrics.item_scores import ITEM_SCORES, ItemScores
 from espnet3_runtime.metrics.items.examples import write_examples
 from espnet3_runtime.metrics.score import Metric, score_test_set
@@ -159,7 +160,8 @@ def test_examples_by_score(tmp_path, higher, worst, best):
     items.add("x", range(80))
     items.write(tmp_path / "own")
     (tmp_path / "results.jsonl").write_text("".join(f'{{"utt_id": "{one}"}}\n' for one in ids))
-    results = SimpleNamespace(name="t", directory=tmp_path, scratch=tmp_path, loaded=None)
+    places = DatasetDirectories(tmp_path, tmp_path)
+    results = test_columns.TestResults("t", tmp_path, tmp_path, None, {}, places, {})
     for recordings, count in ((0, 60), (3, 20)):
         paths = {str(number): {} for number in range(recordings)}
         write_examples(results, ["none", "own"], None, paths, logging.getLogger())
