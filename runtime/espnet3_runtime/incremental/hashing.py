@@ -10,11 +10,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 
 Skip = Callable[[str], bool]
 """Says of the path of an entry whether it is left out."""
+
+_File = tuple[str, os.stat_result]
 
 _name_of = attrgetter("name")
 _TICK = 0.02
@@ -46,14 +49,18 @@ def read_signature(path: Path, skip: Skip | None = None) -> Signature | None:
     parts = hashlib.sha256()
     size = files = newest = 0
     try:
-        for name, status in iter_files(path, skip):
-            length, modified, changed = status.st_size, status.st_mtime_ns, status.st_ctime_ns
-            line = f"{name}\0{length} {modified} {changed}\n"  # as _encode_line does
-            parts.update(line.encode("utf-8", "surrogatepass"))
-            size += length
-            files += 1
-            if modified > newest or changed > newest:
-                newest = max(modified, changed)
+        for found in _lists_of_files(path, skip):
+            lines = []
+            for name, status in found:
+                modified, changed = status.st_mtime_ns, status.st_ctime_ns
+                lines.append(
+                    f"{name}\0{status.st_size} {modified} {changed}\n"
+                )  # as _encode_line does
+                size += status.st_size
+                if modified > newest or changed > newest:
+                    newest = max(modified, changed)
+            files += len(found)
+            parts.update("".join(lines).encode("utf-8", "surrogatepass"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Signature(parts.hexdigest(), size, files, newest / 1e9)
@@ -96,22 +103,29 @@ def iter_files(
         skip: Which entries are left out.
         hidden: Whether hidden names, which are nobody's output, count as well.
     """
+    return chain.from_iterable(_lists_of_files(path, skip, hidden=hidden))
+
+
+def _lists_of_files(
+    path: Path, skip: Skip | None = None, *, hidden: bool = False
+) -> Iterator[list[_File]]:
     if not path.is_dir():
-        return iter([("", path.stat())])
-    return _iter_below(str(path), "", skip, (), hidden=hidden)
+        return iter([[("", path.stat())]])
+    return _lists_below(str(path), "", skip, (), hidden=hidden)
 
 
-def _iter_below(
+def _lists_below(
     folder: str,
     prefix: str,
     skip: Skip | None,
     around: tuple[tuple[int, int], ...],
     *,
     hidden: bool,
-) -> Iterator[tuple[str, os.stat_result]]:
+) -> Iterator[list[_File]]:
     """Yield the files of a directory, their names behind a prefix, with one ``stat`` for each.
 
-    There may be hundreds of thousands: no path object is made for an ordinary file.
+    There may be hundreds of thousands: no path object is made for an ordinary file, and they come
+    in lists, those before, between and behind the directories.
 
     Args:
         folder: The directory.
@@ -124,6 +138,7 @@ def _iter_below(
     place = (status.st_dev, status.st_ino)
     if place in around:
         return
+    files = []
     for entry in sorted(os.scandir(folder), key=_name_of):
         name = entry.name
         if name == "__pycache__" or (name[0] == "." and not hidden) or (skip and skip(entry.path)):
@@ -131,10 +146,13 @@ def _iter_below(
         # of a link the target counts, which may be missing; of others the kind came with the name
         kind = Path(entry.path) if entry.is_symlink() else entry
         if kind.is_file():
-            yield f"{prefix}{name}", entry.stat()
+            files.append((f"{prefix}{name}", entry.stat()))
         elif kind.is_dir():
+            yield files
+            files = []
             inner = (*around, place)
-            yield from _iter_below(entry.path, f"{prefix}{name}/", skip, inner, hidden=hidden)
+            yield from _lists_below(entry.path, f"{prefix}{name}/", skip, inner, hidden=hidden)
+    yield files
 
 
 def _file_hash(path: Path) -> str:
