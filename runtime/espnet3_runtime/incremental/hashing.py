@@ -53,9 +53,8 @@ def read_signature(path: Path, skip: Skip | None = None) -> Signature | None:
             lines = []
             for name, status in found:
                 modified, changed = status.st_mtime_ns, status.st_ctime_ns
-                lines.append(
-                    f"{name}\0{status.st_size} {modified} {changed}\n"
-                )  # as _encode_line does
+                # as _encode_line does
+                lines.append(f"{name}\0{status.st_size} {modified} {changed}\n")
                 size += status.st_size
                 if modified > newest or changed > newest:
                     newest = max(modified, changed)
