@@ -277,6 +277,17 @@ def test_an_undeclared_field_proves_nothing(tmp_path: Path) -> None:
     assert any("on made-up items" in note["text"] for note in of_kind(said, "note"))
 
 
+def test_the_contract_of_another_config_declares_nothing(tmp_path: Path) -> None:
+    """A second inference reads a field that the contract of the first does not have."""
+    second = (
+        "  second:\n    extends: inference\n    input_key: frames\n    contract: null\nstages:"
+    )
+    last = "train, {name: infer, config: inference}, {name: again, run: infer, config: second}]"
+    said = ask(tmp_path, {"stages:": second, "train, infer]": last}, data=False)
+    assert codes(said) == []
+    assert any('no field "frames"' in note["text"] for note in of_kind(said, "note"))
+
+
 def test_a_missing_variable_is_a_note(tmp_path: Path) -> None:
     said = ask(tmp_path, {"input_size: 40": "input_size: ${oc.env:NO_SUCH_SIZE}"})
     assert codes(said) == []

@@ -197,12 +197,16 @@ def _make_items(probe: StageProbe, config: ConfigView, split: str, *, preprocess
 
 
 def _declared_samples(probe: StageProbe, split: str) -> list[Sample]:
-    """Return made-up samples with the fields that contracts and tokenizers declare."""
+    """Return made-up samples with the fields that contracts and tokenizers declare.
+
+    Items to train on have what any contract wants; those of an ``infer`` stage what its own does.
+    """
     samples: list[Sample] = [{} for _ in range(_ITEMS)]
     request = probe.request
+    own = probe.stage.configs.get(probe.role)
     for name, role in request.roles.items():
         contract = None
-        if role == "inference" and name in request.configs:
+        if role == "inference" and name in request.configs and (split != "test" or name == own):
             contract = read_contract(request.configs[name].get("contract"), name)
         for item in contract.inputs if contract else ():
             for sample, seconds in zip(samples, _SECONDS, strict=True):
