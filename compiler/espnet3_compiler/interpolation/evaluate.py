@@ -13,7 +13,6 @@ from espnet3_compiler.expressions.nodes import Argument, Call, JoinedKey, Key, L
 from espnet3_compiler.expressions.template import (
     RuntimeReference,
     has_reference,
-    parse,
     parse_literal,
     render_call,
     render_text,
@@ -97,7 +96,7 @@ def _resolved(state: ResolutionState, owner: Path, path: Path, node: Node) -> No
 
 
 def _resolved_text(state: ResolutionState, owner: Path, path: Path, scalar: Scalar) -> Node:
-    template, bad = parse(scalar)
+    template, bad = state.split(scalar)
     if bad:
         state.report(owner, bad)
         return placeholder_for(scalar)
