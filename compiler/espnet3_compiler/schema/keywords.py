@@ -140,9 +140,12 @@ def _is_member(value: object, allowed: list[object]) -> bool:
     )
 
 
-def _check_type(validator: Any, types: Any, value: Any, schema: Schema) -> _Errors:
-    if value is ANY_TEXT or not isinstance(value, _Marker):
-        yield from _STANDARD["type"](validator, types, "" if value is ANY_TEXT else value, schema)
+def _check_type(validator: Any, types: Any, value: Any, _schema: Schema) -> _Errors:
+    given = "" if value is ANY_TEXT else value
+    if not isinstance(given, _Marker):
+        allowed = [types] if isinstance(types, str) else types
+        if not any(validator.is_type(given, name) for name in allowed):
+            yield ValidationError("another type")
 
 
 def _check_enum(_validator: Any, allowed: list[object], value: Any, _schema: Schema) -> _Errors:

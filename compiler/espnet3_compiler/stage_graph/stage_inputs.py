@@ -114,7 +114,8 @@ def outputs_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tup
     key = "uses", id(stage)
     if key not in resolved.memo:
         leaves = leaves_read_by(stage, recipe, resolved)
-        found = (OutputUse(leaf, *use) for leaf in leaves for use in output_uses(leaf.node))
+        late = [leaf for leaf in leaves if "${" in str(leaf.node.value)]
+        found = (OutputUse(leaf, *use) for leaf in late for use in output_uses(leaf.node))
         resolved.memo[key] = stage, tuple(found)
     uses: tuple[OutputUse, ...] = resolved.memo[key][1]
     return uses
