@@ -88,7 +88,8 @@ def _merge_mapping(
         )
         written = existing and not existing.key.span.source.holds_defaults
         first = existing if existing and written else entry  # a wrong key is reported there
-        entries[name] = Entry(first.key, value)
+        same = first is entry and value is entry.value
+        entries[name] = entry if same else Entry(first.key, value)
     origin = under if not under.span.source.holds_defaults and under.entries else over
     return Mapping(tuple(entries.values()), origin.span, origin.via)
 

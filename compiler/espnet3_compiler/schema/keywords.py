@@ -108,7 +108,7 @@ def _known_value(value: Any) -> Any:
 
 
 def _text_value(text: str, *, lenient: bool) -> object:
-    reference = REFERENCE.search(text)
+    reference = REFERENCE.search(text) if "${" in text else None
     if reference is None:
         return text
     complete = reference.start() == 0 and text.endswith("}")

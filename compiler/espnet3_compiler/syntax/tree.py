@@ -140,11 +140,15 @@ def map_children(node: N, change: Callable[[Node, str | int], Node]) -> N:
     if same:
         return node
     if isinstance(node, Mapping):
-        entries = tuple(map(Entry, [entry.key for entry in node.entries], changed))
-        return cast("N", Mapping(entries, node.span, node.via))
+        entries = map(_with_value, node.entries, changed)
+        return cast("N", Mapping(tuple(entries), node.span, node.via))
     if isinstance(node, Sequence):
         return cast("N", Sequence(tuple(changed), node.span, node.via))
     return node
+
+
+def _with_value(entry: Entry, value: Node) -> Entry:
+    return entry if value is entry.value else Entry(entry.key, value)
 
 
 def map_keys(node: Mapping, rename: Callable[[Scalar], Value]) -> Mapping:
