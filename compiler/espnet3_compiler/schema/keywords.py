@@ -179,9 +179,9 @@ def _check_properties(
 def _errors_below(validator: Any, name: str | int, value: Any, schema: Schema) -> _Errors:
     """Yield the errors of the value under a key, or of an item.
 
-    As ``validator.descend``, which makes a validator for every value: only ``$id`` needs that.
+    As ``validator.descend``, which makes a validator for every value: what needs one is rare.
     """
-    if isinstance(schema, bool) or "$id" in schema:
+    if isinstance(schema, bool) or "$id" in schema or "$schema" in schema:
         yield from validator.descend(value, schema, path=name, schema_path=name)
         return
     for keyword, rule in schema.items():
