@@ -108,6 +108,12 @@ def schema_nodes(config: Mapping, schema: Schema, library: Library) -> list[Sche
 
 
 def unknown_key_paths(config: Mapping, role: str, library: Library) -> tuple[Path, ...]:
-    """Return the paths of unknown keys; none for a role without a schema."""
+    """Return the paths of unknown keys; none for a role without a schema.
+
+    Args:
+        config: The values of a config.
+        role: Its role.
+        library: Remembers the walk for the compilation.
+    """
     found = schema_nodes(config, load(role), library) if role in ROLES else ()
     return tuple(path for path, _, schema in found if schema is None)
