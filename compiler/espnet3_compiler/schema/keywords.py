@@ -173,23 +173,7 @@ def _check_properties(
         for name, schema in known.items():
             below = value.get(name, ANYTHING)
             if below is not ANYTHING and not isinstance(below, _Default):
-                yield from _errors_below(validator, name, below, schema)
-
-
-def _errors_below(validator: Any, name: str | int, value: Any, schema: Schema) -> _Errors:
-    """Yield the errors of the value under a key, or of an item.
-
-    As ``validator.descend``, which makes a validator for every value: what needs one is rare.
-    """
-    if isinstance(schema, bool) or "$id" in schema or "$schema" in schema:
-        yield from validator.descend(value, schema, path=name, schema_path=name)
-        return
-    for keyword, rule in schema.items():
-        check = validator.VALIDATORS.get(keyword)
-        for error in check(validator, rule, value, schema) or () if check else ():
-            error._set(validator=keyword, schema=schema)  # noqa: SLF001
-            error.path.appendleft(name)
-            yield error
+                yield from validator.descend(below, schema, path=name, schema_path=name)
 
 
 def _check_multiple(validator: Any, unit: float, value: Any, schema: Schema) -> _Errors:
@@ -252,7 +236,7 @@ def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -
         patterns = schema.get("patternProperties", ())
         for name, below in value.items():
             if name not in known and not any(re.search(one, name) for one in patterns):
-                yield from _errors_below(validator, name, below, others)
+                yield from validator.descend(below, others, path=name)
     else:
         yield from _STANDARD["additionalProperties"](validator, others, value, schema)
 
@@ -261,14 +245,14 @@ def _check_argument(validator: Any, flags: Schema, value: Any, schema: Schema) -
     """Look for misspelt ``_target_`` and wrong flags in arguments, which are otherwise free."""
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _errors_below(validator, index, item, schema)
+            yield from validator.descend(item, schema, path=index)
     elif isinstance(value, _ObjectValue):
         if find_misspelt_keys(value.node, schema):
             yield ValidationError("a misspelt key of a target")
         for name, below in value.items():
             if TARGET in value and name in flags:
-                yield from _errors_below(validator, name, below, flags[name])
-            yield from _errors_below(validator, name, below, schema)
+                yield from validator.descend(below, flags[name], path=name)
+            yield from validator.descend(below, schema, path=name)
 
 
 def _check_requires_one(_validator: Any, names: list[str], value: Any, _schema: Schema) -> _Errors:
