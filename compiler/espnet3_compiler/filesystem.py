@@ -108,9 +108,10 @@ def broken_link(path: Path) -> str | None:
     each, which holds the path of its target without an end of line.
     """
     try:
-        if path.is_symlink():
+        entry = path.lstat()
+        if stat.S_ISLNK(entry.st_mode):
             return None if path.exists() else path.readlink().as_posix()
-        if not path.is_file() or path.stat().st_size > _LONGEST_LINK:
+        if not stat.S_ISREG(entry.st_mode) or entry.st_size > _LONGEST_LINK:
             return None
         text = path.read_text("utf-8")
         is_path = text.isprintable() and text.strip("./")

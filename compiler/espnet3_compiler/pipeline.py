@@ -161,7 +161,7 @@ def _validate_configs(
         if name in resolved.incomplete or any(is_placeholder(k) and is_inherited(k) for k in keys):
             # a missing key may stand in the part that could not be read
             wrong = tuple(finding for finding in wrong if finding.code != "R603")
-        if wrong or unknown_key_paths(config, role):
+        if wrong or unknown_key_paths(config, role, recipe.library):
             invalid.add(name)
         found += wrong
     return replace(resolved, invalid=frozenset(invalid)), found

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from espnet3_compiler.compose.inheritance import ConfigLayers, collect_layers, inheritance_chain
-from espnet3_compiler.compose.merge import MergeRecord, merge_nodes
+from espnet3_compiler.compose.merge import Copies, MergeRecord, merge_nodes
 from espnet3_compiler.compose.overrides import (
     Override,
     apply_override,
@@ -24,8 +24,7 @@ from espnet3_compiler.manifest.recipe import Composed, ModelDecl, Recipe, System
 from espnet3_compiler.schema.defaults import SchemaLocation, role_location, schema_defaults
 from espnet3_compiler.schema.repair import repair_misspelt_keys
 from espnet3_compiler.syntax.core_schema import describe_type
-from espnet3_compiler.syntax.placeholder import with_provenance
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_children, to_python
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, is_null, map_children
 from espnet3_compiler.syntax.unknown_name import unknown_name
 
 RECIPE = "recipe"
@@ -70,12 +69,12 @@ def compose(
     configs = {}
     bases = {str(part.extends.value) for part in parts.values() if part.extends}
     known = set(found)
-    repaired: _RepairedLayers = {}
+    shared = _Shared(bases, {}, Copies())
     defaults = {role: _base_layers(role, recipe.system) for role in {None, *roles.values()}}
     for name in parts:
         chain = inheritance_chain(name, parts, recipe.group_names)
         base = defaults[roles.get(name)]
-        configs[name], more = _compose_config(name, base, chain, settings, bases, repaired)
+        configs[name], more = _compose_config(name, base, chain, settings, shared)
         found += [finding for finding in more if finding not in known]
         known.update(more)
     if not recipe.names_complete:  # a base may be the config whose name could not be read
@@ -136,13 +135,26 @@ def _base_layers(role: str | None, system: System) -> _BaseLayers:
     return _BaseLayers(role, slot, (schema_defaults(slot), *added))
 
 
+class _Shared(NamedTuple):
+    """What configs have in common.
+
+    Attributes:
+        bases: The names of the configs that others extend.
+        repaired: The layers of the configs so far, of which the next may extend some.
+        copies: These layers as they came into configs.
+    """
+
+    bases: AbstractSet[str]
+    repaired: _RepairedLayers
+    copies: Copies
+
+
 def _compose_config(
     name: str,
     base: _BaseLayers,
     inherited: tuple[list[ConfigLayers], list[Diagnostic]],
     settings: OverridesByName,
-    bases: AbstractSet[str],
-    repaired: _RepairedLayers,
+    shared: _Shared,
 ) -> tuple[Composed, list[Diagnostic]]:
     """Return a config put together, and what is wrong with it.
 
@@ -151,15 +163,14 @@ def _compose_config(
         base: Its role, and the defaults of it.
         inherited: Its layers and those of its bases, and what is wrong with these.
         settings: The ``--set`` arguments by name.
-        bases: The names of the configs that others extend.
-        repaired: The layers of other configs, of which this one may extend some.
+        shared: What it has in common with others.
     """
     chain, found = inherited
     role, slot = base.role, base.slot
-    record = MergeRecord()
+    record, repaired = MergeRecord(shared.copies), shared.repaired
     declared = chain[-1].name.span
     default = ProvenanceStep("default", declared)
-    node, *added = (with_provenance(layer, default) for layer in base.layers)
+    node, *added = (record.copies.with_provenance(layer, default) for layer in base.layers)
     for layer in added:
         node = _as_mapping(merge_nodes(node, layer, slot, (), record))
     for index, part in enumerate(chain):
@@ -174,7 +185,8 @@ def _compose_config(
                 repaired[key] = repair_misspelt_keys(layer, slot.schema)
             layer, misspelt = repaired.get(key, (layer, ()))  # noqa: PLW2901
             record.found += misspelt
-            node = _as_mapping(merge_nodes(node, with_provenance(layer, *steps), slot, (), record))
+            layer = record.copies.with_provenance(layer, *steps)  # noqa: PLW2901
+            node = _as_mapping(merge_nodes(node, layer, slot, (), record))
         for setting in settings.get(str(part.name.value), []):
             node = apply_override(node, setting, slot, record)
     composed = Composed(
@@ -186,7 +198,7 @@ def _compose_config(
         bases=tuple(str(part.name.value) for part in chain[:-1]),
         complete=chain[0].extends is None and all(part.complete for part in chain),
     )
-    if role is None and (composed.bases or name in bases):
+    if role is None and (composed.bases or name in shared.bases):
         return composed, found  # the mistakes are reported where the config is read in a role
     return composed, [*found, *record.found]
 
@@ -199,9 +211,7 @@ def _as_mapping(node: object) -> Mapping:
 def _without_excluded(node: Mapping, slot: SchemaLocation, declared: Span) -> Mapping:
     """Set a default to null where the recipe gives a key that excludes it."""
     given = {
-        entry.name
-        for entry in node
-        if not _is_schema_default(entry) and to_python(entry.value) is not None
+        entry.name for entry in node if not _is_schema_default(entry) and not is_null(entry.value)
     }
     excluded = set()
     for first, second in slot.schema.get("x-exclusive", ()):

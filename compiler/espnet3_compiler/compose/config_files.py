@@ -21,6 +21,7 @@ from espnet3_compiler.filesystem import (
     read_error,
 )
 from espnet3_compiler.manifest.recipe import ConfigDecl, Recipe
+from espnet3_compiler.manifest.values import without_keys
 from espnet3_compiler.syntax.read import read_file, unreadable_file
 from espnet3_compiler.syntax.tree import Mapping, Scalar
 from espnet3_compiler.syntax.unknown_name import did_you_mean, rename_fix, spelling_fix
@@ -187,11 +188,12 @@ def _find_role_mismatch(file: ConfigFile | None, role: str | None) -> _RoleMisma
     if role not in ROLES or file is None or file.node is None:
         return None
     known = load(role)["properties"]
-    if all(entry.name in known for entry in file.node):
+    keys = without_keys(file.node, "extends")  # which configs of all roles may have
+    if all(entry.name in known for entry in keys):
         return None
-    written = _best_role(file.node, role)
+    written = _best_role(keys, role)
     others = set(load(written)["properties"]) - set(known)
-    first = next((entry.key.span for entry in file.node if entry.name in others), None)
+    first = next((entry.key.span for entry in keys if entry.name in others), None)
     return _RoleMismatch(written, first) if written != role else None
 
 

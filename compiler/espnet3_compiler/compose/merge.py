@@ -9,15 +9,31 @@ from espnet3_compiler.syntax.unknown_name import unknown_name
 from espnet3_schemas import TARGET
 
 
+class Copies:
+    """Trees with more steps of provenance, each made once: configs inherit the same layers."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, tuple[ProvenanceStep, ...]], tuple[Mapping, Mapping]] = {}
+
+    def with_provenance(self, node: Mapping, *steps: ProvenanceStep) -> Mapping:
+        """Return a copy in which every node came through more steps, the last one first."""
+        key = id(node), steps
+        if key not in self._made:
+            self._made[key] = node, with_provenance(node, *steps)
+        return self._made[key][1]
+
+
 class MergeRecord:
     """The history and the findings of merging the layers of one config.
 
     Attributes:
         history: The nodes that were replaced, by path.
         found: What is wrong with the layers.
+        copies: Defaults and layers as they came here; those of all configs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, copies: Copies | None = None) -> None:
+        self.copies = copies or Copies()
         self.history: dict[Path, tuple[Node, ...]] = {}
         self.found: list[Diagnostic] = []
 
@@ -56,22 +72,24 @@ def _merge_mapping(
     base: Node | None, over: Mapping, slot: SchemaLocation, path: Path, record: MergeRecord
 ) -> Mapping:
     under = _base_mapping(base, over, slot, path, record)
-    entries = {entry.name: entry for entry in under}
-    for entry in over:
-        if entry.name.startswith("~"):
+    entries = {entry.name: entry for entry in under.entries}
+    for entry in over.entries:
+        name = entry.name
+        if name.startswith("~"):
             _delete_key(entries, entry, path, record)
             continue
-        existing = entries.get(entry.name)
+        existing = entries.get(name)
         value = merge_nodes(
             existing.value if existing else None,
             entry.value,
-            slot.child(entry.name, over),
-            (*path, entry.name),
+            slot if isinstance(entry.value, Scalar) else slot.child(name, over),
+            (*path, name),
             record,
         )
         written = existing and not existing.key.span.source.holds_defaults
         first = existing if existing and written else entry  # a wrong key is reported there
-        entries[entry.name] = Entry(first.key, value)
+        same = first is entry and value is entry.value
+        entries[name] = entry if same else Entry(first.key, value)
     origin = under if not under.span.source.holds_defaults and under.entries else over
     return Mapping(tuple(entries.values()), origin.span, origin.via)
 
@@ -90,7 +108,8 @@ def _base_mapping(
     record.remember(path, base)
     if not slot.schema:
         return Mapping((), over.span, over.via)
-    return with_provenance(schema_defaults(slot), ProvenanceStep("default", over.span))
+    step = ProvenanceStep("default", over.span)
+    return record.copies.with_provenance(schema_defaults(slot), step)
 
 
 def _delete_key(entries: dict[str, Entry], entry: Entry, path: Path, record: MergeRecord) -> None:

@@ -8,6 +8,7 @@ names.  Beyond it, ``${matrix.NAME}`` may be a part of a key: ``${stages.tune_${
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -71,6 +72,7 @@ def parse(scalar: Scalar) -> tuple[Template, Diagnostic | None]:
         return (), error.finding
 
 
+@lru_cache(maxsize=256)
 def parse_resolved(text: str) -> Template:
     """Split a text that resolution made: what it copied into defaults may be nested deeper."""
     scalar = Scalar(text, Span(Source("", text), 0, len(text)))

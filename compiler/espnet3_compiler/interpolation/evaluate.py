@@ -13,7 +13,6 @@ from espnet3_compiler.expressions.nodes import Argument, Call, JoinedKey, Key, L
 from espnet3_compiler.expressions.template import (
     RuntimeReference,
     has_reference,
-    parse,
     parse_literal,
     render_call,
     render_text,
@@ -68,7 +67,7 @@ def resolve_node(state: ResolutionState, owner: Path, path: Path, node: Node) ->
         path: The keys that lead to it.
         node: The node as it is written.
     """
-    if isinstance(node, Scalar) and "${" not in str(node.value):
+    if _is_plain(node):
         return node
     location = owner, path
     if location in state.done:
@@ -91,13 +90,20 @@ def resolve_node(state: ResolutionState, owner: Path, path: Path, node: Node) ->
 def _resolved(state: ResolutionState, owner: Path, path: Path, node: Node) -> Node:
     if not isinstance(node, Scalar):
         return map_children(
-            node, lambda value, step: resolve_node(state, owner, (*path, step), value)
+            node,
+            lambda value, step: (
+                value if _is_plain(value) else resolve_node(state, owner, (*path, step), value)
+            ),
         )
     return node if is_placeholder(node) else _resolved_text(state, owner, path, node)
 
 
+def _is_plain(node: Node) -> bool:
+    return isinstance(node, Scalar) and "${" not in str(node.value)
+
+
 def _resolved_text(state: ResolutionState, owner: Path, path: Path, scalar: Scalar) -> Node:
-    template, bad = parse(scalar)
+    template, bad = state.split(scalar)
     if bad:
         state.report(owner, bad)
         return placeholder_for(scalar)

@@ -14,7 +14,7 @@ from espnet3_compiler.interpolation.state import ResolutionState, split_runtime_
 from espnet3_compiler.manifest.recipe import Composed, Recipe, Reference, Resolved
 from espnet3_compiler.manifest.values import without_keys
 from espnet3_compiler.syntax.placeholder import is_placeholder
-from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, to_python, walk_scalars
+from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, to_python
 
 _SETTING_HINTS = {
     name: f'give it when compiling: --set "recipe.{name}={value}"'
@@ -122,8 +122,8 @@ def _collect_references(
     """Return all references; an owner also has the runtime references that it fetched."""
     result = list(state.references)
     for owner, tree in trees.items():
-        for path, leaf in _reference_leaves(tree, ()):
-            if not is_placeholder(leaf) and has_reference(leaf.value):
+        for path, leaf in state.recipe.scalars_of(tree):
+            if "${" in str(leaf.value) and has_reference(leaf.value) and not is_placeholder(leaf):
                 for piece in split_runtime_text(state, leaf):
                     if isinstance(piece, RuntimeReference):
                         result += [
@@ -144,11 +144,3 @@ def _runtime_targets(text: str) -> list[Path]:
                 for part in argument.parts:
                     targets += [] if isinstance(part, str) else _runtime_targets(part.span.text)
     return targets
-
-
-def _reference_leaves(node: Node, path: Path) -> list[tuple[Path, Scalar]]:
-    return [
-        (below, scalar)
-        for below, scalar in walk_scalars(node, path)
-        if isinstance(scalar.value, str) and "${" in scalar.value
-    ]

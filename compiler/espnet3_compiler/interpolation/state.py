@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.expressions import messages as findings
-from espnet3_compiler.expressions.template import RuntimeReference, parse_resolved, render_text
+from espnet3_compiler.expressions.nodes import Template
+from espnet3_compiler.expressions.template import (
+    RuntimeReference,
+    parse,
+    parse_resolved,
+    render_text,
+)
 from espnet3_compiler.interpolation.roots import Roots, display_path
 from espnet3_compiler.manifest.recipe import Recipe, Reference
 from espnet3_compiler.syntax.messages import note_once
@@ -36,6 +42,7 @@ class ResolutionState:
         references: References met, except runtime references.
         late: Spans of runtime references, by the leaf that holds them and their text.
         sources: Files that resolvers read.
+        templates: Texts that were split, by what they are and where they are written.
         variables: Variables of the environment that were read; None for those that are not set.
         fetched: Nodes copied so far.
         waiting: References being evaluated.
@@ -52,9 +59,17 @@ class ResolutionState:
     references: list[Reference] = field(default_factory=list)
     late: dict[tuple[int, int, str], Span] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
+    templates: dict[object, tuple[Template, Diagnostic | None]] = field(default_factory=dict)
     variables: dict[str, str | None] = field(default_factory=dict)
     fetched: int = 0
     waiting: int = 0
+
+    def split(self, scalar: Scalar) -> tuple[Template, Diagnostic | None]:
+        """Return what ``parse`` does, once for a text that several configs inherit."""
+        key = scalar.value, scalar.span, scalar.style
+        if key not in self.templates:
+            self.templates[key] = parse(scalar)
+        return self.templates[key]
 
     def report(self, owner: Path, finding: Diagnostic) -> None:
         """Add a finding, unless the owner's are reported elsewhere; R105 only once."""

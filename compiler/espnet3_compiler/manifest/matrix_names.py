@@ -115,12 +115,13 @@ def merge_row_findings(
         findings: All findings.
         templates: The names that rows gave, and the texts that they were made from.
     """
-    if not templates:
-        return tuple(findings)
+    found = tuple(findings)
+    if not templates or not found:
+        return found
     words = "|".join(re.escape(name) for name in sorted(templates, key=len, reverse=True))
     names = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
     first: dict[tuple[str, SpanKey, str], Diagnostic] = {}
-    for finding in findings:
+    for finding in found:
         message = names.sub(lambda match: templates[match[0]], finding.message)
         if "${matrix." in finding.primary.span.text:
             message = re.sub(_VALUE, "", message)

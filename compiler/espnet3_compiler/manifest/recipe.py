@@ -11,7 +11,7 @@ from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.manifest.group_names import NO_GROUPS, GroupNames
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar
+from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, walk_scalars
 from espnet3_schemas import ROLES, load
 
 
@@ -184,6 +184,23 @@ class Recipe:
     def stages_by_name(self) -> MappingABC[str, StageDecl]:
         """The stages by their names, in the order of the manifest."""
         return {str(stage.name.value): stage for stage in self.stages}
+
+    def scalars_of(self, tree: Mapping) -> list[tuple[Path, Scalar]]:
+        """Return what ``walk_scalars`` finds in a tree after resolution: several ask for it."""
+        key = "scalars", id(tree)
+        if key not in self.library.memo:
+            self.library.memo[key] = tree, walk_scalars(tree)
+        scalars: list[tuple[Path, Scalar]] = self.library.memo[key][1]
+        return scalars
+
+    @cached_property
+    def stages_by_kind(self) -> MappingABC[str | None, tuple[StageDecl, ...]]:
+        """The stages by the kinds that they run, those that call a function under None."""
+        kinds: dict[str | None, tuple[StageDecl, ...]] = {}
+        for stage in self.stages:
+            kind = str(stage.run.value) if stage.run else None
+            kinds[kind] = (*kinds.get(kind, ()), stage)
+        return kinds
 
 
 class Composed(NamedTuple):

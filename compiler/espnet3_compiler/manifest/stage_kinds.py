@@ -68,7 +68,7 @@ def stages_of_kind(kind: str, recipe: Recipe) -> Iterator[StageDecl]:
     """Yield the stages that run a kind as it is declared, not as a class defines it anew."""
     system = recipe.system
     if kind not in system.renewed and (kind in system.varied or not _is_own_kind(kind, recipe)):
-        yield from (stage for stage in recipe.stages if stage_kind(stage) == kind)
+        yield from recipe.stages_by_kind.get(kind, ())
 
 
 def keys_read_by(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]:

@@ -8,6 +8,9 @@ from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence
 
 _PATTERNS = "patternProperties"
 
+SchemaNode = tuple[Path, Node, Schema | None]
+"""A node with its path and its schema, None for the value of an unknown key."""
+
 
 def effective_schema(schema: Schema, node: Node | None) -> Schema:
     """Return a schema with its ``if`` decided for a mapping.
@@ -33,14 +36,14 @@ def child_schema(schema: Schema, step: str | int) -> Schema | None:
     known = schema.get("properties", {})
     if step in known:
         below = known[step]
-    elif any(re.search(one, step) for one in schema.get(_PATTERNS, ())):
+    elif _PATTERNS in schema and any(re.search(one, step) for one in schema[_PATTERNS]):
         return {}
     else:
         below = schema.get("additionalProperties")
     return None if below is False else below if isinstance(below, dict) else {}
 
 
-def walk_schema(node: Node, schema: Schema) -> list[tuple[Path, Node, Schema | None]]:
+def walk_schema(node: Node, schema: Schema) -> list[SchemaNode]:
     """Return every node with its path and its schema, None for the value of an unknown key.
 
     Nothing is said of what is below keys that are unknown or could not be read.
@@ -49,14 +52,12 @@ def walk_schema(node: Node, schema: Schema) -> list[tuple[Path, Node, Schema | N
         node: The tree.
         schema: Its schema.
     """
-    found: list[tuple[Path, Node, Schema | None]] = []  # a generator would take twice the time
+    found: list[SchemaNode] = []  # a generator would take twice the time
     _add_nodes(found, node, schema, ())
     return found
 
 
-def _add_nodes(
-    found: list[tuple[Path, Node, Schema | None]], node: Node, schema: Schema | None, path: Path
-) -> None:
+def _add_nodes(found: list[SchemaNode], node: Node, schema: Schema | None, path: Path) -> None:
     if schema is None or isinstance(node, Scalar):
         found.append((path, node, schema))
         return

@@ -58,28 +58,33 @@ def _repair(
             for index, item in enumerate(items)
         )
         return Sequence(repaired, node.span, node.via)
-    wrapper = _find_wrapper(node, schema)
+    wanted = wants_target(schema)
+    wrapper = _find_wrapper(node) if wanted else None
     if wrapper and isinstance(wrapper.value, Mapping):
         found.append(_wrapped(spot, wrapper))
         node = wrapper.value
-    foreign = _find_foreign(node, schema, inside=inside)
+    foreign = _find_foreign(node, schema, wanted=wanted, inside=inside)
     if foreign:
         found.append(_finding(spot, foreign))
         node = replace(node, entries=tuple(_native_entries(node, foreign)))
-    inside = inside or wants_target(schema)
+    inside = inside or wanted
     schema = effective_schema(schema, node)
     below = spot._replace(node=node)
-    values = (
-        _repair(below.entry(entry), child_schema(schema, entry.name), found, inside=inside)
+    entries = [
+        entry
+        if isinstance(entry.value, Scalar)
+        else Entry(
+            entry.key,
+            _repair(below.entry(entry), child_schema(schema, entry.name), found, inside=inside),
+        )
         for entry in node
-    )
-    entries = map(Entry, [entry.key for entry in node], values)
+    ]
     return Mapping(tuple(entries), node.span, node.via)
 
 
-def _find_wrapper(node: Mapping, schema: Schema) -> Entry | None:
+def _find_wrapper(node: Mapping) -> Entry | None:
     """Return the entry that holds the object which a mapping should be."""
-    if not wants_target(schema) or node.entry(TARGET) or not has_certain_keys(node):
+    if node.entry(TARGET) or not has_certain_keys(node):
         return None
     for entry in node:
         inner = entry.value if entry.name in _WRAPPERS else None
@@ -102,10 +107,9 @@ def _wrapped(spot: Instance, wrapper: Entry) -> Diagnostic:
     )
 
 
-def _find_foreign(node: Mapping, schema: Schema, *, inside: bool) -> _Foreign | None:
+def _find_foreign(node: Mapping, schema: Schema, *, wanted: bool, inside: bool) -> _Foreign | None:
     if node.entry(TARGET) or node.entry("task") or not has_certain_keys(node):
         return None
-    wanted = wants_target(schema)
     keys = (*_SURE_KEYS, *_KEYS) if wanted else _SURE_KEYS if inside else ()
     for entry in node:
         text = entry.value.value if isinstance(entry.value, Scalar) else None

@@ -37,7 +37,12 @@ def _repair_node(node: Node, schema: Schema | None, found: list[Diagnostic]) -> 
     schema = effective_schema(schema, node)
     node = _nest_outdented_keys(node, schema, found)
     return map_children(
-        node, lambda value, key: _repair_node(value, child_schema(schema, key), found)
+        node,
+        lambda value, key: (
+            value
+            if isinstance(value, Scalar)
+            else _repair_node(value, child_schema(schema, key), found)
+        ),
     )
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from espnet3_compiler.diagnostics.suggest import closest_match
-from espnet3_compiler.schema.descent import child_schema, walk_schema
+from espnet3_compiler.schema.descent import SchemaNode, child_schema, walk_schema
 from espnet3_compiler.schema.types import Schema
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Entry, Mapping, Path, Scalar
 from espnet3_schemas import ROLES, TARGET, load
@@ -91,7 +92,28 @@ def _property_paths(schema: Schema, name: str, path: str) -> Iterator[str]:
         yield from _property_paths(items, name, f"{path}[]")
 
 
-def unknown_key_paths(config: Mapping, role: str) -> tuple[Path, ...]:
-    """Return the paths of unknown keys; none for a role without a schema."""
-    found = walk_schema(config, load(role)) if role in ROLES else ()
+def schema_nodes(config: Mapping, schema: Schema, library: Library) -> list[SchemaNode]:
+    """Return what ``walk_schema`` finds in a config, which several ask for.
+
+    Args:
+        config: The values of a config.
+        schema: The schema of its role.
+        library: Remembers it for the compilation.
+    """
+    key = "schema nodes", id(config), id(schema)
+    if key not in library.memo:
+        library.memo[key] = config, schema, walk_schema(config, schema)
+    nodes: list[SchemaNode] = library.memo[key][2]
+    return nodes
+
+
+def unknown_key_paths(config: Mapping, role: str, library: Library) -> tuple[Path, ...]:
+    """Return the paths of unknown keys; none for a role without a schema.
+
+    Args:
+        config: The values of a config.
+        role: Its role.
+        library: Remembers the walk for the compilation.
+    """
+    found = schema_nodes(config, load(role), library) if role in ROLES else ()
     return tuple(path for path, _, schema in found if schema is None)

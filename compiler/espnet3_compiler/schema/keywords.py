@@ -74,7 +74,9 @@ def to_value(node: Node, *, lenient: bool) -> Any:
     if _is_schema_default(node):
         return _Default(node)
     if isinstance(node, Mapping):
-        value = _ObjectValue({e.name: to_value(e.value, lenient=lenient) for e in node.entries})
+        value = _ObjectValue(
+            {str(key.value): to_value(below, lenient=lenient) for key, below in node.entries}
+        )
         value.node = node
         return value
     if isinstance(node, Sequence):
@@ -106,7 +108,7 @@ def _known_value(value: Any) -> Any:
 
 
 def _text_value(text: str, *, lenient: bool) -> object:
-    reference = REFERENCE.search(text)
+    reference = REFERENCE.search(text) if "${" in text else None
     if reference is None:
         return text
     complete = reference.start() == 0 and text.endswith("}")
@@ -138,9 +140,12 @@ def _is_member(value: object, allowed: list[object]) -> bool:
     )
 
 
-def _check_type(validator: Any, types: Any, value: Any, schema: Schema) -> _Errors:
-    if value is ANY_TEXT or not isinstance(value, _Marker):
-        yield from _STANDARD["type"](validator, types, "" if value is ANY_TEXT else value, schema)
+def _check_type(validator: Any, types: Any, value: Any, _schema: Schema) -> _Errors:
+    given = "" if value is ANY_TEXT else value
+    if not isinstance(given, _Marker):
+        allowed = [types] if isinstance(types, str) else types
+        if not any(validator.is_type(given, name) for name in allowed):
+            yield ValidationError("another type")
 
 
 def _check_enum(_validator: Any, allowed: list[object], value: Any, _schema: Schema) -> _Errors:
@@ -228,7 +233,12 @@ def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -
         flags = {name: below for name, below in known.items() if name[:1] == "_"}
         flags.pop(TARGET)
         others = {"properties": {name: {} for name in _TARGET_KEYS}, "x-argument": flags}
-    yield from _STANDARD["additionalProperties"](validator, others, value, schema)
+        patterns = schema.get("patternProperties", ())
+        for name, below in value.items():
+            if name not in known and not any(re.search(one, name) for one in patterns):
+                yield from validator.descend(below, others, path=name)
+    else:
+        yield from _STANDARD["additionalProperties"](validator, others, value, schema)
 
 
 def _check_argument(validator: Any, flags: Schema, value: Any, schema: Schema) -> _Errors:

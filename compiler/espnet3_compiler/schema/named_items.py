@@ -35,7 +35,9 @@ def _repair(node: Node, schema: Schema | None, found: list[Diagnostic]) -> Node:
     node = _exclude_beside_matrix(_rows_of_include(node, found), found)
     schema = effective_schema(schema, node)
     entries = [
-        Entry(entry.key, _repair_block(entry, child_schema(schema, entry.name), found))
+        entry
+        if isinstance(entry.value, Scalar)
+        else Entry(entry.key, _repair_block(entry, child_schema(schema, entry.name), found))
         for entry in node
     ]
     return Mapping(tuple(entries), node.span, node.via)

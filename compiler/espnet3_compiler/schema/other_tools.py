@@ -24,9 +24,10 @@ def keys_of_other_tools(
         schema: Its schema.
         unknown: The keys that the schema does not have.
     """
-    tools: dict[str, dict[str, str]] = habits()["keys"].get(schema.get("x-habits"), {})
     known = schema.get("properties", {})
     left = {one for one in unknown if not (_is_object(node.get(one)) and closest_match(one, known))}
+    habit = schema.get("x-habits") if left else None
+    tools: dict[str, dict[str, str]] = habits()["keys"].get(habit, {}) if habit else {}
     while left and tools:
         tool = max(tools, key=lambda name: len(left & tools[name].keys()))
         own = left & tools[tool].keys()

@@ -78,8 +78,9 @@ def _merge_moved(found: list[_Found]) -> list[_Found]:
     first: dict[tuple[_Position, str], int] = {}
     kept: list[_Found] = []
     for position, finding in found:
-        advice = re.match(_INTO_BLOCK, finding.help[0]) if finding.help else None
-        block = (position[:-1], advice[1]) if advice and finding.code == "R601" else None
+        text = finding.help[0] if finding.help and finding.code == "R601" else ""
+        advice = re.match(_INTO_BLOCK, text) if text else None
+        block = (position[:-1], advice[1]) if advice else None
         if block is None or block not in first:
             if block:
                 first[block] = len(kept)
@@ -96,7 +97,7 @@ def _merge_items(found: list[_Found]) -> Iterator[Diagnostic]:
     parent: _Position | None = None
     first: Diagnostic | None = None
     for position, finding in found:
-        is_item = re.search(_TEXT_FOR_MAPPING, finding.message) is not None
+        is_item = finding.code == "R602" and bool(re.search(_TEXT_FOR_MAPPING, finding.message))
         if first and is_item and parent == position[:-1]:
             first = first.joined_with(finding)._replace(help=(*first.help, *finding.help))
             continue

@@ -114,7 +114,8 @@ def outputs_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tup
     key = "uses", id(stage)
     if key not in resolved.memo:
         leaves = leaves_read_by(stage, recipe, resolved)
-        found = (OutputUse(leaf, *use) for leaf in leaves for use in output_uses(leaf.node))
+        late = [leaf for leaf in leaves if "${" in str(leaf.node.value)]
+        found = (OutputUse(leaf, *use) for leaf in late for use in output_uses(leaf.node))
         resolved.memo[key] = stage, tuple(found)
     uses: tuple[OutputUse, ...] = resolved.memo[key][1]
     return uses
@@ -128,7 +129,7 @@ def _find_leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
         own = node.get("model") if node else None
         unbuilt = _unbuilt_keys(stage, own) if isinstance(own, Mapping) else ()
         doubtful = node if binding.config in resolved.invalid else None
-        unknown = unknown_key_paths(doubtful, binding.role) if doubtful else ()
+        unknown = unknown_key_paths(doubtful, binding.role, recipe.library) if doubtful else ()
         unread = (
             *ignored,
             *(tuple(map(str, path)) for path in unknown),
@@ -137,7 +138,9 @@ def _find_leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
         for entry in node or ():
             if WILDCARD in keys or entry.name in keys:
                 below = walk_leaves(entry.value, (entry.name,), _paths_below(unread, entry.name))
-                yield from (leaf for leaf in below if not _is_replaced(leaf, doubtful))
+                if doubtful:
+                    below = [leaf for leaf in below if not _is_replaced(leaf, doubtful)]
+                yield from below
     model = stage.model if reads_model(stage, resolved) else None
     if model and (node := resolved.models.get(str(model.value))):
         yield from walk_leaves(node, (), _unbuilt_keys(stage, node))
@@ -147,9 +150,9 @@ def _find_leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
         yield StageLeaf(("init_from",), start)
 
 
-def _is_replaced(leaf: StageLeaf, config: Mapping | None) -> bool:
+def _is_replaced(leaf: StageLeaf, config: Mapping) -> bool:
     """Return whether a key of a config that could not be read may replace an inherited value."""
-    if config is None or not is_inherited(leaf.node):
+    if not is_inherited(leaf.node):
         return False
     nodes = [node_at(config, leaf.path[:length]) for length in range(len(leaf.path))]
     keys = [entry.key for node in nodes if isinstance(node, Mapping) for entry in node]
@@ -311,7 +314,10 @@ def _add_leaves(
         return
     for step, child in children(node):
         below = ignored and _paths_below(ignored, str(step))
-        _add_leaves(found, child, (*path, step), below)
+        if isinstance(child, Scalar) and () not in below:  # most are; a call for each costs more
+            found.append(StageLeaf((*path, step), child))
+        else:
+            _add_leaves(found, child, (*path, step), below)
 
 
 def _paths_below(paths: tuple[tuple[str, ...], ...], step: str) -> tuple[tuple[str, ...], ...]:

@@ -31,7 +31,8 @@ def placeholder_for(node: Node) -> Scalar:
 
 def has_certain_keys(node: Node | None) -> bool:
     """Return whether all keys of a mapping could be read: if not, any key may be among them."""
-    return not (isinstance(node, Mapping) and any(entry.key.style == "error" for entry in node))
+    keys = [key for key, _ in node.entries] if isinstance(node, Mapping) else []
+    return "error" not in [key.style for key in keys]
 
 
 def is_placeholder(node: Node) -> bool:

@@ -24,10 +24,10 @@ def first_per_location(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 def is_written(node: Node) -> bool:
     """Return whether a node, or for a mapping a part of it, is no default of a schema."""
-    below = [child for _, child in children(node)]
-    if not node.span.source.holds_defaults and not (isinstance(node, Mapping) and below):
+    of_parts = isinstance(node, Mapping) and node.entries
+    if not of_parts and not node.span.source.holds_defaults:
         return True
-    return any(map(is_written, below))
+    return any(is_written(child) for _, child in children(node))
 
 
 def written_entry(node: Mapping, name: str) -> Entry | None:

@@ -62,8 +62,10 @@ class Mapping:
 
     def get(self, name: str) -> "Node | None":
         """Return the value under a key, or None."""
-        entry = self.entry(name)
-        return entry.value if entry else None
+        for key, value in self.entries:
+            if key.value == name:
+                return value
+        return None
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -99,6 +101,7 @@ def walk_scalars(node: Node, path: Path = ()) -> list[tuple[Path, Scalar]]:
 def _add_scalars(found: list[tuple[Path, Scalar]], node: Node, path: Path) -> None:
     if isinstance(node, Scalar):
         found.append((path, node))
+        return
     for step, child in children(node):
         if isinstance(child, Scalar):  # most are; a call for each would take more time
             found.append(((*path, step), child))
@@ -125,18 +128,27 @@ def _add_mappings(found: list[Mapping], node: Mapping | Sequence) -> None:
 def map_children(node: N, change: Callable[[Node, str | int], Node]) -> N:
     """Return a mapping or list with changed values under the same keys; a scalar stays as it is.
 
-    ``change`` takes each value and its key or index.
+    So does a node of which no value changes.  ``change`` takes each value and its key or index.
     """
     # Loops, since a comprehension takes one more frame of Python's stack at each level.
     changed = []
+    same = True
     for step, child in children(node):
-        changed.append(change(child, step))
+        value = change(child, step)
+        changed.append(value)
+        same = same and value is child
+    if same:
+        return node
     if isinstance(node, Mapping):
-        entries = tuple(map(Entry, [entry.key for entry in node.entries], changed))
-        return cast("N", Mapping(entries, node.span, node.via))
+        entries = map(_with_value, node.entries, changed)
+        return cast("N", Mapping(tuple(entries), node.span, node.via))
     if isinstance(node, Sequence):
         return cast("N", Sequence(tuple(changed), node.span, node.via))
     return node
+
+
+def _with_value(entry: Entry, value: Node) -> Entry:
+    return entry if value is entry.value else Entry(entry.key, value)
 
 
 def map_keys(node: Mapping, rename: Callable[[Scalar], Value]) -> Mapping:
@@ -159,7 +171,7 @@ def change_provenance(node: N, added: tuple[ProvenanceStep, ...], dropped: int =
 
 
 def _changed(node: Node, added: tuple[ProvenanceStep, ...], dropped: int) -> Node:
-    via = (*added, *node.via[dropped:])
+    via = added + node.via[dropped:]  # the tuple itself where nothing is to be joined
     if isinstance(node, Scalar):
         return Scalar(node.value, node.span, node.style, via)
     if isinstance(node, Sequence):
@@ -167,7 +179,7 @@ def _changed(node: Node, added: tuple[ProvenanceStep, ...], dropped: int) -> Nod
         return Sequence(tuple(items), node.span, via)
     entries = []
     for key, value in node.entries:
-        key = Scalar(key.value, key.span, key.style, (*added, *key.via[dropped:]))  # noqa: PLW2901
+        key = Scalar(key.value, key.span, key.style, added + key.via[dropped:])  # noqa: PLW2901
         entries.append(Entry(key, _changed(value, added, dropped)))
     return Mapping(tuple(entries), node.span, via)
 
@@ -175,7 +187,7 @@ def _changed(node: Node, added: tuple[ProvenanceStep, ...], dropped: int) -> Nod
 def to_python(node: Node) -> Plain:
     """Return a node as ordinary dictionaries, lists and scalars."""
     if isinstance(node, Mapping):
-        return {entry.name: to_python(entry.value) for entry in node.entries}
+        return {str(key.value): to_python(value) for key, value in node.entries}
     if isinstance(node, Sequence):
         return [to_python(item) for item in node.items]
     return node.value

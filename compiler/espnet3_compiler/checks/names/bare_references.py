@@ -21,7 +21,7 @@ from espnet3_compiler.schema.hints import quoted_like
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.offsets import scalar_span
 from espnet3_compiler.syntax.span_key import span_key
-from espnet3_compiler.syntax.tree import Mapping, Path, Scalar, node_at, walk_scalars
+from espnet3_compiler.syntax.tree import Mapping, Path, Scalar, node_at
 from espnet3_schemas import TARGET
 
 _DIRECTORIES = "exp_dir|data_dir|recipe_dir"
@@ -87,7 +87,7 @@ def written_texts(recipe: Recipe, resolved: Resolved) -> tuple[tuple[Path, Scala
 def _find_texts(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar, Mapping]]:
     trees = (recipe.globals, *resolved.models.values(), *resolved.configs.values())
     for tree in (*trees, *resolved.calls.values()):
-        for path, node in walk_scalars(tree):
+        for path, node in recipe.scalars_of(tree):
             if isinstance(node.value, str) and not node.span.source.holds_defaults and not node.via:
                 yield path, node, tree
     for node in resolved.init_from.values():

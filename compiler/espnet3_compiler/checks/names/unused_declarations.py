@@ -21,9 +21,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     bound = {binding.config for stage in recipe.stages for binding in stage.configs}
     used = bound | _referenced_names("configs", resolved)
     left = [config for config in recipe.configs if str(config.name.value) not in used]
-    bases = _extended_configs(recipe) if left else set()
+    extended = {config.extends.value for config in recipe.configs if config.extends}
+    left = [config for config in left if config.name.value not in extended]
+    extended |= _extended_in_files(recipe) if left else set()
     for config in left:
-        if config.name.value not in bases:
+        if config.name.value not in extended:
             yield _unused_name("R207", "config", config.name, "a stage that reads it, or remove it")
     models = {str(stage.model.value) for stage in recipe.stages if stage.model}
     models |= _referenced_names("models", resolved)
@@ -50,12 +52,10 @@ def _unused_name(code: str, kind: str, name: Scalar, hint: str) -> Diagnostic:
     return Diagnostic(code, message, Label(name.span, "declared here"), help=(f"add {hint}",))
 
 
-def _extended_configs(recipe: Recipe) -> set[str]:
-    """Return the configs that others extend, in the manifest or at the top of their files."""
+def _extended_in_files(recipe: Recipe) -> set[str]:
+    """Return the configs that others extend at the top of their files."""
     found: set[str] = set()
     for config in recipe.configs:
-        if config.extends:
-            found.add(str(config.extends.value))
         if config.file:
             path = recipe.directory / str(config.file.value)
             root, _, _ = read_file(path, path.name, recipe.directory, recipe.library.buffers)

@@ -34,7 +34,9 @@ _OUTPUT = "${stages."
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R513 for an output beside an argument that is its path with another name."""
-    if not recipe.complete:
+    calls = [stage for stage in recipe.stages if stage.call] if recipe.complete else []
+    unsure = [stage for stage in calls if not _may_know_outputs(stage, recipe)]
+    if not unsure:
         return
     declared = [one.path for one in written_paths(recipe, resolved)]
     roots = [resolved.globals.get(name, name[:-4]) for name in ("exp_dir", "data_dir")]
@@ -42,9 +44,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     written = _WrittenPaths(
         inside, frozenset(declared), frozenset(above for path in declared for above in path.parents)
     )
-    for stage in recipe.stages:
-        if stage.call is not None and not _may_know_outputs(stage, recipe):
-            yield from _check_stage(stage, recipe, resolved, written)
+    for stage in unsure:
+        yield from _check_stage(stage, recipe, resolved, written)
 
 
 class _WrittenPaths(NamedTuple):

@@ -21,8 +21,9 @@ from espnet3_compiler.filesystem import is_utf8, path_exists
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stage_kind
-from espnet3_compiler.schema.descent import walk_schema
+from espnet3_compiler.schema.keys import schema_nodes
 from espnet3_compiler.schema.types import Schema
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import call_outputs
 from espnet3_compiler.syntax.span_key import SpanKey, is_written, span_key
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at
@@ -52,7 +53,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         config = resolved.configs.get(name)
         if config is None or role is None:
             continue
-        for node in _file_paths(config, recipe.system.role_schema(role)):
+        for node in _file_paths(config, recipe.system.role_schema(role), recipe.library):
             if span_key(node.span) not in seen:
                 seen.add(span_key(node.span))
                 yield from _check_exists(node, recipe.directory, made, _output_advice(node, recipe))
@@ -79,9 +80,9 @@ def produced_paths(recipe: Recipe, resolved: Resolved) -> frozenset[PurePosixPat
     )
 
 
-def _file_paths(config: Mapping, schema: Schema) -> Iterator[Scalar]:
+def _file_paths(config: Mapping, schema: Schema, library: Library) -> Iterator[Scalar]:
     """Yield the texts of a config that are files, as its schema says."""
-    for _, node, part in walk_schema(config, schema):
+    for _, node, part in schema_nodes(config, schema, library):
         if part is None or "x-path" not in part:
             continue
         kind = part["x-path"]

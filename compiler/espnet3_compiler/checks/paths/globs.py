@@ -53,9 +53,5 @@ def _matches(directory: Path, pattern: str) -> Iterable[Path]:
 def _is_excluded(name: PurePosixPath, patterns: Sequence[str]) -> bool:
     """Return whether a pattern matches a file or a directory around it."""
     shorter = [pattern.removeprefix("**/") for pattern in patterns]
-    return any(
-        path.match(pattern)
-        for path in (name, *name.parents)
-        for pattern in shorter
-        if PurePosixPath(pattern).parts
-    )
+    known = [pattern for pattern in shorter if PurePosixPath(pattern).parts]
+    return any(path.match(pattern) for path in (name, *name.parents) for pattern in known)

@@ -7,6 +7,8 @@ Fails: two calls with ``outputs: {o: "${exp_dir}/m.txt"}``; one with ``${exp_dir
 beside a stage ``train``; ``fit: {ckpt_path: exp/recipe/train/last.ckpt}`` of the stage ``train``.
 """
 
+import os
+import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -34,18 +36,26 @@ class WrittenPath(NamedTuple):
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R413 for stages that write into each other's outputs, R414 for own ones as a start."""
-    owners: dict[Path, WrittenPath] = {}
+    owners: dict[str, WrittenPath] = {}
     written = list(written_paths(recipe, resolved))
     position = {id(each): number for number, each in enumerate(written)}
     for each in written:
-        owners.setdefault(each.path, each)
+        owners.setdefault(str(each.path), each)
     for each in written:
-        above = (owners.get(path) for path in (each.path, *each.path.parents))
+        above = map(owners.get, _path_and_folders(str(each.path)))
         other = next((owner for owner in above if owner and owner.stage is not each.stage), None)
         if other:
             yield _shared_path(*sorted((each, other), key=lambda one: position[id(one)]))
     for stage in recipe.stages:
         yield from _check_starts(stage, recipe, resolved)
+
+
+def _path_and_folders(path: str) -> Iterator[str]:
+    """Yield a path and the folders that it lies in, the nearest first."""
+    yield path
+    while (folder := posixpath.dirname(path)) != path:
+        yield folder
+        path = folder
 
 
 def written_paths(recipe: Recipe, resolved: Resolved) -> Iterator[WrittenPath]:
@@ -56,21 +66,28 @@ def written_paths(recipe: Recipe, resolved: Resolved) -> Iterator[WrittenPath]:
         resolved: The values of its configs.
     """
     builds_data = False
+    experiment = _experiment(recipe, resolved)
     for stage in recipe.stages:
         for _, node in call_outputs(stage, resolved):
             if not is_unresolved(node):
                 yield WrittenPath(stage, real_path(recipe.directory / str(node.value)), node)
         if stage.run:
-            yield WrittenPath(stage, _own_directory(stage, recipe, resolved), stage.name)
+            yield WrittenPath(stage, _path_in(experiment, str(stage.name.value)), stage.name)
         if stage.run and stage.run.value == "create_dataset" and not builds_data:
             builds_data = True
             data = recipe.directory / resolved.globals.get("data_dir", "data")
             yield WrittenPath(stage, real_path(data), stage.name)
 
 
-def _own_directory(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Path:
-    directory = recipe.directory / resolved.globals.get("exp_dir", "exp")
-    return real_path(directory / str(stage.name.value))
+def _experiment(recipe: Recipe, resolved: Resolved) -> Path:
+    """Return where the stages have their own directories, links followed."""
+    return real_path(recipe.directory / resolved.globals.get("exp_dir", "exp"))
+
+
+def _path_in(folder: Path, name: str) -> Path:
+    """Return a path in a folder of which links were followed; they are only in the name then."""
+    path = folder / name
+    return path if name.isidentifier() and not os.path.islink(path) else real_path(path)  # noqa: PTH114
 
 
 def _shared_path(first: WrittenPath, second: WrittenPath) -> Diagnostic:
@@ -95,7 +112,7 @@ def _check_starts(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Itera
         node = leaf.node
         if leaf.path not in _STARTS or not isinstance(node.value, str) or is_unresolved(node):
             continue
-        own = _own_directory(stage, recipe, resolved)
+        own = _path_in(_experiment(recipe, resolved), str(stage.name.value))
         if real_path(recipe.directory / node.value).is_relative_to(own):
             yield value_finding(
                 "R414",

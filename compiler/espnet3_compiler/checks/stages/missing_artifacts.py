@@ -153,8 +153,8 @@ def _check_paths(
         text = leaf.node.value
         if not isinstance(text, str) or "/" not in text or "${" in text:
             continue
-        path = PurePosixPath(text)
-        if exp_dir not in path.parents:
+        path = PurePosixPath(text) if exp_dir.name in text else None
+        if path is None or exp_dir not in path.parents:
             continue
         if not made.isdisjoint((path, *path.parents)):
             continue

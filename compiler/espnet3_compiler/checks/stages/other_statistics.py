@@ -129,7 +129,7 @@ def _differences(
     if len(both) < len((features, part)) or any(one.entry("_args_") for one in both):
         return ()
     mine, theirs = (_arguments(one) for one in both)
-    defaults = _defaults(library, path)
+    defaults = _defaults(library, path) if mine.keys() ^ theirs.keys() else {}
     found = []
     for name in dict.fromkeys((*mine, *theirs)):
         given, model = mine.get(name), theirs.get(name)

@@ -19,7 +19,7 @@ from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stages_of_kind
 from espnet3_compiler.stage_graph.graph import INIT_OUTPUT
 from espnet3_compiler.stage_graph.stage_inputs import output_uses, outputs_of
 from espnet3_compiler.syntax.span_key import span_key
-from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, children
+from espnet3_compiler.syntax.tree import Mapping, Path, Scalar, node_at
 from espnet3_schemas import TARGET
 
 _NO_WEIGHTS = ("json", "jsonl", "npz", "sentencepiece", "text", "yaml")
@@ -90,23 +90,15 @@ def _uses(recipe: Recipe, resolved: Resolved) -> Iterator[_Use]:
         one for call in resolved.calls.values() if isinstance(one := call.get("with"), Mapping)
     ]
     for root in roots:
-        for path, owner, leaf in _late_leaves(root, ()):
+        for path, leaf in recipe.scalars_of(root):
+            owner = node_at(root, path[:-1]) if "${" in str(leaf.value) else None
+            if not isinstance(owner, Mapping):
+                continue
             uses = list(output_uses(leaf))
             if len(uses) == 1 and leaf.value == f"${{stages.{uses[0][0]}.{uses[0][1]}}}":
                 name, output, span = uses[0]
                 if name in stages and not is_custom_kind(stages[name], recipe):
                     yield _Use(path, owner, stages[name], output, span)
-
-
-def _late_leaves(node: Node, path: Path) -> list[tuple[Path, Mapping, Scalar]]:
-    """Return the texts with a ``${`` in the mappings of a tree, each with the mapping around it."""
-    found = []
-    for step, child in children(node):
-        if not isinstance(child, Scalar):
-            found += _late_leaves(child, (*path, step))
-        elif isinstance(node, Mapping) and "${" in str(child.value):
-            found.append(((*path, step), node, child))
-    return found
 
 
 def _meant_output(use: _Use, recipe: Recipe) -> str | None:

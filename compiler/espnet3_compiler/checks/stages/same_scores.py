@@ -20,7 +20,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for stage in stages_of_kind("measure", recipe) if recipe.complete else ():
         needs = frozenset(str(need.value) for need in stage.needs)
         alike.setdefault((frozenset(_configs_of(stage).items()), needs), []).append(stage)
-    for group in alike.values():
+    for group in (group for group in alike.values() if len(group) > 1):
         first = max(group, key=_fit_of)
         for stage in group:
             if stage.name.span.text != first.name.span.text:

@@ -83,7 +83,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         alike: dict[str, list[_Work]] = {}
         for work in works:
             alike.setdefault(work.key, []).append(work)
-        for group in alike.values():
+        for group in (group for group in alike.values() if len(group) > 1):
             found += _compare_group(group, works, unread, recipe)
             found += _compare_rows(group, recipe, resolved)
     yield from first_per_location(found)
@@ -136,8 +136,8 @@ def _compare_rows(group: list[_Work], recipe: Recipe, resolved: Resolved) -> Ite
         other = first.setdefault(key, row)
         for entry in row:
             before = other.get(entry.name)
-            used = entry.name != ID and is_mentioned(entry.name, recipe)
-            if used and before and to_python(before) != to_python(entry.value):
+            differs = before and to_python(before) != to_python(entry.value)
+            if differs and entry.name != ID and is_mentioned(entry.name, recipe):
                 yield unused_name(entry.key, "only names use", "the rows do the same")
 
 

@@ -33,7 +33,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_mapping(node: Mapping) -> Iterator[Diagnostic]:
-    names = {entry.name for entry in node}
+    names = {key.value for key, _ in node.entries}
     if not names.isdisjoint(_EFFECTS):
         yield from _check_effects(node)
     if TARGET in names:
