@@ -1,6 +1,7 @@
 """Find the method that receives a class's arguments, and what may change them on the way."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from espnet3_compiler.signature import definitions, resolve_name
@@ -136,6 +137,11 @@ def lightning_package(library: Library, found: ClassFound, name: str = "Lightnin
         found: The class.
         name: The class of Lightning.
     """
+    key = ("lightning", found.location.name, found.name, name)
+    return library.remember(key, "", partial(_lightning_base, library, found, name))
+
+
+def _lightning_base(library: Library, found: ClassFound, name: str) -> str:
     for item in resolve_name.resolution_order(library, found):
         if isinstance(item, ClassFound):
             head = item.location.name.partition(".")[0]

@@ -64,6 +64,14 @@ def read_method(library: Library, path: str, name: str) -> SignatureResult:
         path: The dotted path of the class.
         name: The name of the method.
     """
+    key = ("read", path, name)
+    if key not in library.memo:
+        library.memo[key] = _find_method_signature(library, path, name)
+    result: SignatureResult = library.memo[key]
+    return result
+
+
+def _find_method_signature(library: Library, path: str, name: str) -> SignatureResult:
     found = resolve_name.find_definition(library, path)
     if not isinstance(found, ClassFound):
         return NotAnalyzable(f"{path} is no class that can be read")

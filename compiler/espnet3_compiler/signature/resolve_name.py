@@ -52,6 +52,9 @@ from espnet3_compiler.signature.split_source import Piece
 def find_definition(library: Library, path: str) -> LookupResult:
     """Return the definition that an absolute dotted path leads to."""
     key = ("find", path)
+    if key in library.memo:
+        known: LookupResult = library.memo[key]
+        return known
     parts = path.split(".")
     top = library.find_module(parts[0])
     missing: LookupResult = Missing("", parts[0], 0, ())
@@ -340,6 +343,9 @@ def _resolve_import(
 def resolution_order(library: Library, found: ClassFound) -> tuple[MroClass, ...]:
     """Return the classes in which attributes are looked up, in order (C3, as Python does)."""
     key = ("order", found.location.name, found.name)
+    if key in library.memo:
+        known: tuple[MroClass, ...] = library.memo[key]
+        return known
     circle: tuple[MroClass, ...] = (found, NotAnalyzable(f"{found.name} inherits from itself"))
     return library.remember(key, circle, partial(_linearize, library, found))
 
@@ -368,6 +374,11 @@ def _find_attribute(library: Library, found: ClassFound, name: str) -> LookupRes
 
 def attributes_of(library: Library, found: ClassFound) -> tuple[str, ...]:
     """Return the attributes that a class is known to have, inherited ones included."""
+    key = ("attributes", found.location.name, found.name)
+    return library.remember(key, (), partial(_list_attributes, library, found))
+
+
+def _list_attributes(library: Library, found: ClassFound) -> tuple[str, ...]:
     order = resolution_order(library, found)
     bodies = [item.summary for item in order if isinstance(item, ClassFound)]
     every = [(*body.members, *(field.name for field in body.fields)) for body in bodies]

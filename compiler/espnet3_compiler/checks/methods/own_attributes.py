@@ -40,7 +40,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     modules = recipe_modules(recipe, resolved)
     bases = _bases(modules)
     for module in modules:
-        for found, _ in module.classes():
+        for found, _ in module.classes:
             known = known_attributes(module.library, found)
             if known is None or (found.location.name, found.name) in bases:
                 continue
@@ -75,7 +75,7 @@ def _bases(modules: tuple[RecipeModule, ...]) -> frozenset[tuple[str, str]]:
     return frozenset(
         (base.location.name, base.name)
         for module in modules
-        for found, _ in module.classes()
+        for found, _ in module.classes
         for base in resolution_order(module.library, found)[1:]
         if isinstance(base, ClassFound)
     )
