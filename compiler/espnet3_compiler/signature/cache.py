@@ -74,8 +74,9 @@ def load(folder: Path, file: str, key: str, size: int) -> Record | None:
         if json.loads(head) != [_FORMAT, file, key, size, digest(body)]:
             return None
         first, *rows = body.decode().split("\n")
-        return Record(json.loads(first), dict(row.split(" ", 1) for row in rows))
-    except (OSError, ValueError, RecursionError):
+        names, summaries = json.loads(first)
+        return Record(summaries, dict(zip(names, rows, strict=True)))
+    except (OSError, TypeError, ValueError, RecursionError):
         return None
 
 
@@ -95,10 +96,9 @@ def save(
         key: The digest of its content.
         size: The size of the file in bytes.
         summaries: Plain data.
-        rows: Further data, by names without spaces.
+        rows: Further data, by name.
     """
-    lines = [_dump(summaries), *(f"{name} {_dump(row)}" for name, row in rows.items())]
-    body = "\n".join(lines).encode()
+    body = "\n".join(map(_dump, ([list(rows), summaries], *rows.values()))).encode()
     head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
     target = _record_path(folder, file)
     with suppress(OSError):

@@ -11,7 +11,7 @@ _KEY_METHODS = ("pop", "get", "setdefault")
 _KEY_FUNCTIONS = ("_ovewrite_named_param",)
 """Functions that set a key of the ``kwargs`` that they get: torchvision's, which spells it so."""
 
-_LEAVES = (ast.Constant, ast.Global, ast.Nonlocal)
+_LEAVES = frozenset((ast.Name, ast.Constant, ast.Global, ast.Nonlocal))
 _WORDS = ("id", "attr", "ctx", "op", "ops", "kind", "kwd_attrs", "type_comment")
 """Kinds of nodes, and fields, without nodes that are looked for."""
 
@@ -140,7 +140,8 @@ def all_nodes(node: ast.AST) -> tuple[ast.AST, ...]:
     """Return the nodes of a function or a part of it, as ``ast.walk`` yields them."""
     found = [node]
     for item in found:
-        found += child_nodes(item)
+        if type(item) not in _LEAVES:
+            found += child_nodes(item)
     return tuple(found)
 
 
@@ -175,6 +176,8 @@ def literal_text(node: ast.AST | None) -> str | None:
 
 def dotted_name(node: ast.expr | None) -> str | None:
     """Return ``a.b.c`` for such an expression, or None."""
+    if isinstance(node, ast.Name):
+        return node.id
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)

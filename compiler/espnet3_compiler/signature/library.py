@@ -188,8 +188,9 @@ class Library:
 
     def own_texts_with(self, mark: str) -> list[Source]:
         """Return the modules of the recipe that were read and hold some text."""
-        files = [file for file in self._files.values() if file and mark.encode() in file.content]
-        return [file.source for file in files if Path(file.name).is_relative_to(self.path.folder)]
+        inside = self.path.recipe + os.sep
+        own = [file for file in self._files.values() if file and file.name.startswith(inside)]
+        return [file.source for file in own if mark.encode() in file.content]
 
     def module(self, location: ModuleLocation) -> ModuleSummary | None:
         """Return the bindings of a module; None when they cannot be read."""
