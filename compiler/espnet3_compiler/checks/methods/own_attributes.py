@@ -41,8 +41,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     bases = _bases(modules)
     for module in modules:
         for found, _ in module.classes:
-            known = known_attributes(module.library, found)
-            if known is None or (found.location.name, found.name) in bases:
+            given = (found.location.name, found.name) in bases
+            known = None if given else known_attributes(module.library, found)
+            if known is None:
                 continue
             seen = set(known)
             for node, shift in _unsure_methods(module, found, known):
