@@ -62,6 +62,16 @@ def find_method(
     return None
 
 
+def attributes_of(library: Library, found: ClassFound) -> tuple[str, ...]:
+    """Return the attributes that a class is known to have, inherited ones included."""
+    key = ("attributes", found.location.name, found.name)
+    if key not in library.memo:
+        order = resolve_name.resolution_order(library, found)
+        library.memo[key] = definitions.attribute_names(order)
+    names: tuple[str, ...] = library.memo[key]
+    return names
+
+
 def metaclass_reason(library: Library, order: tuple[MroClass, ...]) -> str | None:
     """Return why a metaclass makes a constructor unknown, or None."""
     for node in order:

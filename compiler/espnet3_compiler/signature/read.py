@@ -64,21 +64,13 @@ def read_method(library: Library, path: str, name: str) -> SignatureResult:
         path: The dotted path of the class.
         name: The name of the method.
     """
-    key = ("read", path, name)
-    if key not in library.memo:
-        library.memo[key] = _find_method_signature(library, path, name)
-    result: SignatureResult = library.memo[key]
-    return result
-
-
-def _find_method_signature(library: Library, path: str, name: str) -> SignatureResult:
     found = resolve_name.find_definition(library, path)
     if not isinstance(found, ClassFound):
         return NotAnalyzable(f"{path} is no class that can be read")
     order = resolve_name.resolution_order(library, found)
     giver = classes.find_method(library, order, name)
     if giver is None:
-        names = resolve_name.attributes_of(library, found)
+        names = classes.attributes_of(library, found)
         origin = definitions.class_location(found)
         return Missing(path, name, path.count(".") + 1, names, origin)
     return read_given_method(library, order, giver, f"{path}.{name}")
