@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from espnet3_compiler.signature.classes import attributes_of
 from espnet3_compiler.signature.definitions import (
     CallFound,
     ClassFound,
@@ -15,7 +16,7 @@ from espnet3_compiler.signature.definitions import (
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation, names_below
 from espnet3_compiler.signature.read import read
-from espnet3_compiler.signature.resolve_name import attributes_of, find_definition
+from espnet3_compiler.signature.resolve_name import find_definition
 from espnet3_compiler.signature.result import Parameter, Signature
 from espnet3_compiler.signature.split_source import parse_module, statement_at
 

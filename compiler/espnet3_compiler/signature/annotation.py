@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -54,9 +55,15 @@ def parameter_type(library: Library, parameter: Parameter) -> Type:
     location = library.find_module(parameter.origin.module)
     if parameter.annotation is None or location is None:
         return UnknownType(parameter.annotation or "")
-    return _AnnotationReader(library, location, {}, 0).read_text(parameter.annotation)
+    key = ("type", location.name, parameter.annotation)
+    if key not in library.memo:
+        reader = _AnnotationReader(library, location, {}, 0)
+        library.memo[key] = reader.read_text(parameter.annotation)
+    found: Type = library.memo[key]
+    return found
 
 
+@lru_cache(maxsize=1 << 12)  # many arguments are annotated alike
 def literal_kinds(annotation: str) -> frozenset[str]:
     """Return the kinds of literals that an annotation such as ``float | Tensor`` names itself.
 

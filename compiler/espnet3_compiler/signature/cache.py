@@ -1,8 +1,9 @@
 """Keep summaries of Python files between runs; the folder is safe to delete at any time.
 
-There is one small JSON file for each Python file, named by the hash of its path. It is used only
-for the bytes that it was made from (size and SHA-256), this version of the format and this version
-of Python; all other files in the folder are ignored and written over.
+There is one small file for each Python file, named by the hash of its path: lines of JSON, one for
+each name that the module binds, as few of them are asked for. It is used only for the bytes that it
+was made from (size and SHA-256), this version of the format and this version of Python; all other
+files in the folder are ignored and written over.
 
 The folder is ``$ESPNET3_COMPILE_CACHE`` (``off`` keeps nothing), else ``espnet3-compile`` in the
 user's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` on macOS,
@@ -15,7 +16,8 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from espnet3_compiler.filesystem import write_atomically
 
@@ -23,7 +25,7 @@ CACHE_VARIABLE = "ESPNET3_COMPILE_CACHE"
 MAX_RECORDS = 4096
 """How many records are kept; with more, the oldest are removed down to three quarters."""
 
-_FORMAT = f"6-py{sys.version_info[0]}.{sys.version_info[1]}"
+_FORMAT = f"7-py{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def default_folder(environment: Mapping[str, str], platform: str = sys.platform) -> Path | None:
@@ -46,7 +48,19 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
+class Record(NamedTuple):
+    """What is kept of a file.
+
+    Attributes:
+        summaries: Plain data.
+        rows: The JSON of further data, by name.
+    """
+
+    summaries: dict[str, Any]
+    rows: dict[str, str]
+
+
+def load(folder: Path, file: str, key: str, size: int) -> Record | None:
     """Return the summaries of a file with that content, or None.
 
     Args:
@@ -59,13 +73,21 @@ def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
         head, _, body = _record_path(folder, file).read_bytes().partition(b"\n")
         if json.loads(head) != [_FORMAT, file, key, size, digest(body)]:
             return None
-        summaries: dict[str, Any] = json.loads(body)
-    except (OSError, ValueError, RecursionError):
+        first, *rows = body.decode().split("\n")
+        names, summaries = json.loads(first)
+        return Record(summaries, dict(zip(names, rows, strict=True)))
+    except (OSError, TypeError, ValueError, RecursionError):
         return None
-    return summaries
 
 
-def save(folder: Path, file: str, key: str, size: int, summaries: Mapping[str, Any]) -> None:
+def save(
+    folder: Path,
+    file: str,
+    key: str,
+    size: int,
+    summaries: Mapping[str, Any],
+    rows: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Write the summaries of a file atomically; do nothing where the folder cannot be written.
 
     Args:
@@ -74,13 +96,18 @@ def save(folder: Path, file: str, key: str, size: int, summaries: Mapping[str, A
         key: The digest of its content.
         size: The size of the file in bytes.
         summaries: Plain data.
+        rows: Further data, by name.
     """
-    body = json.dumps(summaries, separators=(",", ":"), default=dict).encode()
+    body = "\n".join(map(_dump, ([list(rows), summaries], *rows.values()))).encode()
     head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
     target = _record_path(folder, file)
     with suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, head + b"\n" + body)
+
+
+def _dump(data: Any) -> str:
+    return json.dumps(data, separators=(",", ":"), default=dict)
 
 
 def prune(folder: Path, limit: int = MAX_RECORDS) -> None:
@@ -98,4 +125,4 @@ def prune(folder: Path, limit: int = MAX_RECORDS) -> None:
 
 def _record_path(folder: Path, file: str) -> Path:
     name = hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return folder / "signatures" / f"{name}.json"
+    return folder.joinpath("signatures", f"{name}.json")

@@ -1,6 +1,7 @@
 """Find the method that receives a class's arguments, and what may change them on the way."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from espnet3_compiler.signature import definitions, resolve_name
@@ -59,6 +60,16 @@ def find_method(
         if _generates_method(library, node, name):
             return node
     return None
+
+
+def attributes_of(library: Library, found: ClassFound) -> tuple[str, ...]:
+    """Return the attributes that a class is known to have, inherited ones included."""
+    key = ("attributes", found.location.name, found.name)
+    if key not in library.memo:
+        order = resolve_name.resolution_order(library, found)
+        library.memo[key] = definitions.attribute_names(order)
+    names: tuple[str, ...] = library.memo[key]
+    return names
 
 
 def metaclass_reason(library: Library, order: tuple[MroClass, ...]) -> str | None:
@@ -136,6 +147,11 @@ def lightning_package(library: Library, found: ClassFound, name: str = "Lightnin
         found: The class.
         name: The class of Lightning.
     """
+    key = ("lightning", found.location.name, found.name, name)
+    return library.remember(key, "", partial(_lightning_base, library, found, name))
+
+
+def _lightning_base(library: Library, found: ClassFound, name: str) -> str:
     for item in resolve_name.resolution_order(library, found):
         if isinstance(item, ClassFound):
             head = item.location.name.partition(".")[0]

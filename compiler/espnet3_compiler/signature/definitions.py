@@ -112,6 +112,13 @@ def own_method(library: Library, found: ClassFound, name: str) -> FunctionSummar
     )
 
 
+def attribute_names(order: tuple[MroClass, ...]) -> tuple[str, ...]:
+    """Return the attributes that the classes of a resolution order are known to have."""
+    bodies = [item.summary for item in order if isinstance(item, ClassFound)]
+    every = [(*body.members, *(field.name for field in body.fields)) for body in bodies]
+    return tuple(dict.fromkeys(name for names in every for name in names))
+
+
 def class_at(
     library: Library, location: ModuleLocation, piece: Piece, prefix: str = ""
 ) -> LookupResult:

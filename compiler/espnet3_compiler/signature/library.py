@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from espnet3_compiler.diagnostics.source import Source, Span, line_span
 from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, buffer_of, shown_path
-from espnet3_compiler.signature import cache, extract, locate, module_summary, split_source
+from espnet3_compiler.signature import cache, locate, module_summary, split_source
 from espnet3_compiler.signature.flow import FunctionNode
 from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
 from espnet3_compiler.signature.module_summary import (
@@ -39,7 +39,7 @@ class SyntaxMistake(NamedTuple):
     message: str
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ModuleFile:
     """A Python file and the summaries that were read of it so far.
 
@@ -126,7 +126,7 @@ _FILES: dict[str, ModuleFile] = {}
 """Files that this process has read; one with a changed stamp is read again."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Library:
     """The modules that a recipe can import: one library for each compilation.
 
@@ -140,10 +140,10 @@ class Library:
     path: SearchPath
     folder: Path | None = None
     buffers: Buffers = field(default_factory=dict)
-    _locations: dict[str, ModuleLocation | None] = field(default_factory=dict, repr=False)
-    _files: dict[str, ModuleFile | None] = field(default_factory=dict, repr=False)
-    _beside: dict[Path, "Library"] = field(default_factory=dict, repr=False)
-    memo: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _locations: dict[str, ModuleLocation | None] = field(default_factory=dict)
+    _files: dict[str, ModuleFile | None] = field(default_factory=dict)
+    _beside: dict[Path, "Library"] = field(default_factory=dict)
+    memo: dict[Any, Any] = field(default_factory=dict)
 
     def remember(self, key: Any, circle: T, make: Callable[[], T]) -> T:
         """Return a result that is made once.
@@ -164,7 +164,7 @@ class Library:
         if recipe == self.path.folder:
             return self
         if recipe not in self._beside:
-            self._beside[recipe] = open_library(recipe, self.folder, self.buffers)
+            self._beside[recipe] = Library(self.path.beside(recipe), self.folder, self.buffers)
         return self._beside[recipe]
 
     def find_module(self, name: str) -> ModuleLocation | None:
@@ -188,8 +188,9 @@ class Library:
 
     def own_texts_with(self, mark: str) -> list[Source]:
         """Return the modules of the recipe that were read and hold some text."""
-        files = [file for file in self._files.values() if file and mark.encode() in file.content]
-        return [file.source for file in files if Path(file.name).is_relative_to(self.path.folder)]
+        inside = self.path.recipe + os.sep
+        own = [file for file in self._files.values() if file and file.name.startswith(inside)]
+        return [file.source for file in own if mark.encode() in file.content]
 
     def module(self, location: ModuleLocation) -> ModuleSummary | None:
         """Return the bindings of a module; None when they cannot be read."""
@@ -199,12 +200,12 @@ class Library:
     def function(self, location: ModuleLocation, piece: Piece) -> FunctionSummary | None:
         """Return the summary of a ``def``; None when it is not Python."""
         file = self.file(location)
-        return _read_piece(file, piece, file.functions, extract.function) if file else None
+        return _read_piece(file, piece, file.functions, _read_function) if file else None
 
     def class_(self, location: ModuleLocation, piece: Piece) -> ClassSummary | None:
         """Return the summary of a ``class``; None when it is not Python."""
         file = self.file(location)
-        return _read_piece(file, piece, file.classes, extract.class_) if file else None
+        return _read_piece(file, piece, file.classes, _read_class) if file else None
 
     def flush(self) -> None:
         """End a compilation: write new summaries to the cache, and forget what was found."""
@@ -217,7 +218,7 @@ class Library:
             return
         for file in changed:
             summaries = {
-                "module": file.module,
+                "module": file.module and file.module[1:],
                 "wrong": file.wrong,
                 "imports": file.imports,
                 "unbound": file.unbound,
@@ -226,7 +227,8 @@ class Library:
                 "functions": [[piece, item] for piece, item in file.functions.items()],
                 "classes": [[piece, item] for piece, item in file.classes.items()],
             }
-            cache.save(self.folder, file.name, file.key, len(file.content), summaries)
+            bindings = file.module.bindings if file.module else {}
+            cache.save(self.folder, file.name, file.key, len(file.content), summaries, bindings)
             file.changed = False
         cache.prune(self.folder)
 
@@ -262,11 +264,23 @@ def _read_piece(
     return known[piece]
 
 
+def _read_function(text: ModuleText, piece: Piece) -> FunctionSummary:
+    from espnet3_compiler.signature import extract  # not needed for what the cache has
+
+    return extract.function(text, piece)
+
+
+def _read_class(text: ModuleText, piece: Piece) -> ClassSummary:
+    from espnet3_compiler.signature import extract
+
+    return extract.class_(text, piece)
+
+
 def _open_file(
     location: ModuleLocation, folder: Path | None, buffers: Buffers
 ) -> ModuleFile | None:
     name = location.file
-    if (text := buffer_of(Path(name), buffers)) is not None:
+    if buffers and (text := buffer_of(Path(name), buffers)) is not None:
         return _open_buffer(location, text.encode(errors="replace"))
     try:
         stat = os.stat(name)  # noqa: PTH116  called for every file of every recipe
@@ -334,10 +348,11 @@ def _find_unbound(file: ModuleFile) -> None:
 
 
 def _load_summaries(file: ModuleFile, folder: Path) -> bool:
-    record = cache.load(folder, file.name, file.key, len(file.content))
-    if record is None:
+    kept = cache.load(folder, file.name, file.key, len(file.content))
+    if kept is None:
         return False
     try:
+        record = kept.summaries
         module, wrong = record["module"], record["wrong"]
         file.functions = {
             Piece(*key): module_summary.read_function(row) for key, row in record["functions"]
@@ -345,7 +360,7 @@ def _load_summaries(file: ModuleFile, folder: Path) -> bool:
         file.classes = {
             Piece(*key): module_summary.read_class(row) for key, row in record["classes"]
         }
-        file.module = module and module_summary.read_module(module)
+        file.module = module and module_summary.read_module(module, kept.rows)
         file.wrong = wrong and SyntaxMistake(*wrong)
         file.imports = tuple(Import(*row) for row in record["imports"])
         file.unbound = tuple(

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -38,7 +38,7 @@ class ModuleLocation(NamedTuple):
     shown: str
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class SearchPath:
     """The folders that hold top-level modules.
 
@@ -49,7 +49,7 @@ class SearchPath:
 
     roots: tuple[str, ...]
     recipe: str
-    _listings: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    _listings: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def folder(self) -> Path:
@@ -60,6 +60,10 @@ class SearchPath:
     def recipes(self) -> Path:
         """The directory of all recipes, two above this one's where links lead to."""
         return self.folder.resolve().parent.parent
+
+    def beside(self, recipe: Path) -> "SearchPath":
+        """Return the search path of another recipe, to which the same listings belong."""
+        return replace(search_path(recipe), _listings=self._listings)
 
     def list_folder(self, folder: str) -> frozenset[str]:
         """Return the names in a folder; none where it cannot be read."""
@@ -148,7 +152,8 @@ def _namespace_or_link(path: SearchPath, dotted: str, portions: list[str]) -> Mo
     if portions:
         local = portions[0].startswith(path.recipe + os.sep)
         return ModuleLocation(dotted, "namespace", "", tuple(portions), local, shown)
-    if broken_link(path.folder / shown):
+    above, _, last = f"{path.recipe}/{shown}".rpartition("/")
+    if last in path.list_folder(above) and broken_link(path.folder / shown):
         return ModuleLocation(dotted, "link", "", (), local=True, shown=shown)
     return None
 

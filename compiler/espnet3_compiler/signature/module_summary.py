@@ -4,6 +4,7 @@ They are ``NamedTuple`` of texts, numbers and tuples, which JSON writes as lists
 the ``read_…`` functions make summaries of such lists.
 """
 
+import json
 from collections import UserDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -239,19 +240,19 @@ class ModuleSummary(NamedTuple):
 
 
 class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
-    """A mapping to lists as JSON gives them; a list is read when it is asked for.
+    """A mapping to what the cache has kept, which is read when it is asked for.
 
     A recipe asks for one in thirty of the names that its modules bind.
     """
 
-    def __init__(self, rows: dict[str, Any], read: Callable[[Any], T]) -> None:
+    def __init__(self, rows: dict[str, Any], read: Callable[[Any], tuple[T, ...]]) -> None:
         self.data = rows
         self._read = read
         self._known: dict[str, tuple[T, ...]] = {}
 
     def __getitem__(self, key: str) -> tuple[T, ...]:
         if key not in self._known:
-            self._known[key] = tuple(map(self._read, self.data[key]))
+            self._known[key] = self._read(self.data[key])
         return self._known[key]
 
 
@@ -282,17 +283,22 @@ def read_class(row: Sequence[Any]) -> ClassSummary:
         metaclass,
         _read_decorators(decorators),
         tuple(ClassField(*item) for item in fields),
-        _LazyRows(members, lambda row: row and Piece(*row)),
+        _LazyRows(members, lambda rows: tuple(row and Piece(*row) for row in rows)),
         literals,
         is_open,
     )
 
 
-def read_module(row: Sequence[Any]) -> ModuleSummary:
-    """Return the module that a JSON list holds."""
-    bindings, stars, exports, is_open, patched, lazy_stars = row
+def read_module(row: Sequence[Any], bindings: dict[str, str]) -> ModuleSummary:
+    """Return a module.
+
+    Args:
+        row: A JSON list of all but its bindings.
+        bindings: The JSON of the bindings of each name.
+    """
+    stars, exports, is_open, patched, lazy_stars = row
     return ModuleSummary(
-        _LazyRows(bindings, _read_binding),
+        _LazyRows(bindings, _read_bindings),
         tuple((source, line) for source, line in stars),
         None if exports is None else tuple(exports),
         is_open,
@@ -317,6 +323,8 @@ def _read_forwarding(row: Sequence[Any]) -> ForwardingCall:
     return ForwardingCall(callee, positional, tuple(keywords), star, certain)
 
 
-def _read_binding(row: Sequence[Any]) -> Binding:
-    kind, level, source, value, piece, first, last = row
-    return Binding(kind, level, source, value, piece and Piece(*piece), first, last)
+def _read_bindings(text: str) -> tuple[Binding, ...]:
+    return tuple(
+        Binding(kind, level, source, value, piece and Piece(*piece), first, last)
+        for kind, level, source, value, piece, first, last in json.loads(text)
+    )

@@ -70,7 +70,7 @@ def read_method(library: Library, path: str, name: str) -> SignatureResult:
     order = resolve_name.resolution_order(library, found)
     giver = classes.find_method(library, order, name)
     if giver is None:
-        names = resolve_name.attributes_of(library, found)
+        names = classes.attributes_of(library, found)
         origin = definitions.class_location(found)
         return Missing(path, name, path.count(".") + 1, names, origin)
     return read_given_method(library, order, giver, f"{path}.{name}")

@@ -22,6 +22,7 @@ from espnet3_compiler.signature.definitions import (
     MroClass,
     ValueFound,
     absolute_module,
+    attribute_names,
     class_at,
     class_location,
     full_name,
@@ -52,11 +53,14 @@ from espnet3_compiler.signature.split_source import Piece
 def find_definition(library: Library, path: str) -> LookupResult:
     """Return the definition that an absolute dotted path leads to."""
     key = ("find", path)
-    parts = path.split(".")
-    top = library.find_module(parts[0])
-    missing: LookupResult = Missing("", parts[0], 0, ())
-    walk = partial(_walk_modules, library, top, parts, 1) if top else lambda: missing
-    return library.remember(key, missing, walk)
+    if key not in library.memo:
+        parts = path.split(".")
+        library.memo[key] = Missing("", parts[0], 0, ())
+        top = library.find_module(parts[0])
+        if top:
+            library.memo[key] = _walk_modules(library, top, parts, 1)
+    found: LookupResult = library.memo[key]
+    return found
 
 
 def find_in(library: Library, location: ModuleLocation, name: str, depth: int = 0) -> LookupResult:
@@ -340,8 +344,11 @@ def _resolve_import(
 def resolution_order(library: Library, found: ClassFound) -> tuple[MroClass, ...]:
     """Return the classes in which attributes are looked up, in order (C3, as Python does)."""
     key = ("order", found.location.name, found.name)
-    circle: tuple[MroClass, ...] = (found, NotAnalyzable(f"{found.name} inherits from itself"))
-    return library.remember(key, circle, partial(_linearize, library, found))
+    if key not in library.memo:
+        library.memo[key] = (found, NotAnalyzable(f"{found.name} inherits from itself"))
+        library.memo[key] = _linearize(library, found)
+    order: tuple[MroClass, ...] = library.memo[key]
+    return order
 
 
 def _find_attribute(library: Library, found: ClassFound, name: str) -> LookupResult:
@@ -363,15 +370,7 @@ def _find_attribute(library: Library, found: ClassFound, name: str) -> LookupRes
         return NotAnalyzable(f"{found.name} has a metaclass")
     if is_compiled(order):
         return NotAnalyzable(f"{found.name} is compiled")
-    return Missing(found.name, name, 0, attributes_of(library, found), class_location(found))
-
-
-def attributes_of(library: Library, found: ClassFound) -> tuple[str, ...]:
-    """Return the attributes that a class is known to have, inherited ones included."""
-    order = resolution_order(library, found)
-    bodies = [item.summary for item in order if isinstance(item, ClassFound)]
-    every = [(*body.members, *(field.name for field in body.fields)) for body in bodies]
-    return tuple(dict.fromkeys(name for names in every for name in names))
+    return Missing(found.name, name, 0, attribute_names(order), class_location(found))
 
 
 def _linearize(library: Library, found: ClassFound) -> tuple[MroClass, ...]:

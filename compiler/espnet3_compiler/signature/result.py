@@ -60,8 +60,8 @@ class Signature(NamedTuple):
 
     def find(self, name: str) -> Parameter | None:
         """Return the parameter that can be given by a name, or None."""
-        named = (item for item in self.parameters if item.kind != "positional")
-        return next((item for item in named if item.name == name), None)
+        named = (item for item in self.parameters if item.name == name)
+        return next((item for item in named if item.kind != "positional"), None)
 
     @property
     def positional(self) -> tuple[Parameter, ...]:

@@ -51,7 +51,7 @@ class ModuleText:
     @cached_property
     def line_starts(self) -> list[int]:
         """The offset of the start of every line, and of the end of the text."""
-        lengths = [len(line) + 1 for line in self.text.split("\n")]
+        lengths = [len(line) + 1 for line in self._all_lines]
         found = [0, *accumulate(lengths[:-1])]
         return found if found[-1] == len(self.text) else [*found, len(self.text)]
 
@@ -72,10 +72,14 @@ class ModuleText:
         """Return the line of an offset, counted from 1."""
         return bisect_right(self.line_starts, offset)
 
+    @cached_property
+    def _all_lines(self) -> list[str]:
+        return self.text.split("\n")
+
     def lines(self, first: int, last: int) -> str:
         """Return the lines ``first`` to ``last``, both included."""
-        end = self.line_starts[min(last, len(self.line_starts) - 1)]
-        return self.text[self.line_starts[first - 1] : end]
+        ended = last < len(self._all_lines)
+        return "\n".join(self._all_lines[first - 1 : last]) + "\n" * ended
 
 
 def parse_module(source: str) -> ast.Module:

@@ -146,6 +146,6 @@ def _subclasses(
     modules: Sequence[RecipeModule], found: ClassFound
 ) -> Iterator[tuple[RecipeModule, ClassFound]]:
     for module in modules:
-        for item, _ in module.classes():
+        for item, _ in module.classes:
             if found in resolution_order(module.library, item)[1:]:
                 yield module, item

@@ -23,7 +23,7 @@ from espnet3_compiler.syntax.provenance import use_location
 def check_constructors(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
     """Yield R516, once for each class."""
     for module in modules:
-        for found, _ in module.classes():
+        for found, _ in module.classes:
             yield from _check_class(module, found)
 
 

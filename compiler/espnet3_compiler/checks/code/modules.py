@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,15 +46,14 @@ class RecipeModule:
         for item in self.file.imports:
             yield item, max(item.time, self.time, key=_TIMES.index)
 
-    def classes(self) -> Iterator[tuple[ClassFound, Piece]]:
-        """Yield the classes at its top, each with where it stands in the text."""
+    @cached_property
+    def classes(self) -> tuple[tuple[ClassFound, Piece], ...]:
+        """The classes at its top, each with where it stands in the text."""
         bindings = self.file.module.bindings if self.file.module else {}
         pieces = [rows[-1].piece for rows in bindings.values()]
-        for piece in pieces:
-            if piece is not None and piece.kind == "class":
-                found = class_at(self.library, self.location, piece)
-                if isinstance(found, ClassFound):
-                    yield found, piece
+        kept = [piece for piece in pieces if piece is not None and piece.kind == "class"]
+        found = [(class_at(self.library, self.location, piece), piece) for piece in kept]
+        return tuple((one, piece) for one, piece in found if isinstance(one, ClassFound))
 
 
 def imported_names(recipe: Recipe, resolved: Resolved) -> tuple[tuple[Path, Scalar], ...]:
@@ -89,7 +89,7 @@ def any_mentions(modules: Iterable[RecipeModule], words: tuple[bytes, ...]) -> b
 
 
 def _find_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ...]:
-    search = _ModuleSearch({})
+    search = _ModuleSearch({}, set())
     waiting: dict[str, list[tuple[Library, str, Scalar]]] = {time: [] for time in _TIMES}
     for folder, name in imported_names(recipe, resolved):
         waiting["always"].append((recipe.library.beside(folder), str(name.value), name))
@@ -111,17 +111,22 @@ def imported_paths(location: ModuleLocation, item: Import) -> tuple[str, ...]:
 
 class _ModuleSearch(NamedTuple):
     found: dict[tuple[str, str], RecipeModule]
+    searched: set[tuple[str, str]]
 
     def new_modules(
         self, library: Library, path: str, name: Scalar, time: str
     ) -> Iterator[RecipeModule]:
         """Yield the modules of the recipe along a dotted path that were not found before."""
+        recipe = library.path.recipe
+        if (recipe, path) in self.searched:
+            return
+        self.searched.add((recipe, path))
         parts = path.split(".")
         for count in range(1, len(parts) + 1):
             location = library.find_module(".".join(parts[:count]))
             if location is None or not location.local:
                 return
-            file, key = library.file(location), (library.path.recipe, location.name)
+            file, key = library.file(location), (recipe, location.name)
             if file is not None and key not in self.found:
                 root = time == "always" and path == str(name.value)
                 self.found[key] = RecipeModule(library, location, file, name, time, root)

@@ -22,26 +22,22 @@ from espnet3_compiler.signature.resolve_name import find_definition, resolution_
 _PLAIN_PACKAGES = frozenset({*sys.stdlib_module_names, "torch", "numpy", "typing_extensions"})
 """Packages that bring no modules of their own, other than those of ``torch.nn``."""
 
-_COMPUTED = re.compile(
+_COMPUTED = (
     r"ModuleDict|ParameterDict|OrderedDict|__dict__|__getattr__|importlib|__import__|instantiate"
     r"|from_pretrained|\b(?:exec|eval|setattr)\(|(?<!np\.)(?<!numpy\.)\bload\(|\b(?:hub|jit)\b"
     r"|(?:add_module|register_(?:module|buffer|parameter))\(\s*(?![\s\"'])"
 )
 """Code that may give parts a name that is not written in it."""
 
-_ATTRIBUTE = re.compile(r"\bself\.([A-Za-z]\w*)\s*(?::[^=\n]+)?=(?!=)")
-
-_NAMED = re.compile(
-    r"\bself\.(\w+)|\.(\w+)\s*(?::[^=\n]+)?=(?!=)|^    (\w+)\s*[:=](?!=)|[\"'](\w+)[\"']",
-    re.MULTILINE,
-)
+_NAMED = r"(?m)\bself\.(\w+)|\.(\w+)\s*(?::[^=\n]+)?=(?!=)|^    (\w+)\s*[:=](?!=)|[\"'](\w+)[\"']"
 """An attribute that code sets or reads of the object itself, one of a class, a name in a text."""
 
-_LAYER = re.compile(
-    r"\s*(?:torch\.)?nn\.(?:Linear|Bilinear|Conv(?:Transpose)?\dd|LSTM|GRU|RNN|Embedding|LayerNorm"
-    r"|GroupNorm|BatchNorm\dd|PReLU)\("
+_ATTRIBUTE = (
+    r"\bself\.([A-Za-z]\w*)\s*(?::[^=\n]+)?=(?!=)"
+    r"(\s*(?:torch\.)?nn\.(?:Linear|Bilinear|Conv(?:Transpose)?\dd|LSTM|GRU|RNN|Embedding|LayerNorm"
+    r"|GroupNorm|BatchNorm\dd|PReLU)\()?"
 )
-"""A layer of PyTorch that has parameters and no parts."""
+"""An attribute that is set, and whether to a layer of PyTorch that has parameters and no parts."""
 
 _OF_TORCH = {
     "": (
@@ -62,7 +58,7 @@ _OF_TORCH = {
 }
 """By the beginning of a class's name, the names of parameters and parts that PyTorch gives it."""
 
-_WITHOUT_PARAMETERS = re.compile(
+_WITHOUT_PARAMETERS = (
     r"(?:torch\.)?nn\.(?:\w*Dropout\d?d?|\w+(?<!With)Loss|(?:Leaky)?ReLU6?|[SC]?ELU|GELU|SiLU|Mish|Tanh"
     r"|(?:Log)?Sigmoid|(?:Log)?Softmax|Softplus|Identity|Flatten|\w*(?:Max|Avg)Pool\dd)"
 )
@@ -70,14 +66,14 @@ _WITHOUT_PARAMETERS = re.compile(
 
 _ADDING = ("add_module", "register_module", "register_parameter")
 
-_OF_LAYERS = re.compile(r"weight|bias|running_|num_batches|parametrizations|[*?\[]")
+_OF_LAYERS = r"weight|bias|running_|num_batches|parametrizations|[*?\[]"
 """How the names of what a layer without parts has begin, or a pattern of these."""
 
-_OF_RECURRENT_LAYERS = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)\w*")
+_OF_RECURRENT_LAYERS = r"(?:weight|bias)_(?:ih|hh|hr)\w*"
 
 
 def _is_of_cell(name: str) -> bool:
-    return _OF_RECURRENT_LAYERS.match(name) is not None
+    return re.match(_OF_RECURRENT_LAYERS, name) is not None
 
 
 class PartNames(NamedTuple):
@@ -111,7 +107,7 @@ class PartNames(NamedTuple):
         if first.isidentifier() and not known:
             return first
         for before, part in zip(("", *parts), parts, strict=False):
-            of_layer = before in self.layers and not _OF_LAYERS.match(part)
+            of_layer = before in self.layers and not re.match(_OF_LAYERS, part)
             if of_layer or not self.may_have(part):
                 return part
         return None
@@ -135,15 +131,11 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
     """
     files = _files_of(library, targets)
     texts = [file.text.text for file in files] if files else []
-    if not texts or any(map(_COMPUTED.search, texts)):
+    if not texts or any(re.search(_COMPUTED, text) for text in texts):
         return None
     words = frozenset(word for text in texts for word in re.findall(r"\w+", text))
-    named = frozenset(word for text in texts for one in _NAMED.findall(text) for word in one)
-    found = [
-        (one[1], bool(_LAYER.match(text, one.end())))
-        for text in texts
-        for one in _ATTRIBUTE.finditer(text)
-    ]
+    named = frozenset(word for text in texts for one in re.findall(_NAMED, text) for word in one)
+    found = [one for text in texts for one in re.findall(_ATTRIBUTE, text)]
     others = {name for name, is_layer in found if not is_layer}
     attributes = dict.fromkeys(name for name, _ in found)
     return PartNames(words, named, tuple(attributes), frozenset(attributes) - others)
@@ -229,7 +221,7 @@ def _attributes_set(node: ast.AST, plain: set[str]) -> Iterator[str]:
 
 def _has_no_parameters(value: ast.expr | None, plain: set[str]) -> bool:
     if isinstance(value, ast.Call):
-        return _WITHOUT_PARAMETERS.fullmatch(dotted_name(value.func) or "") is not None
+        return re.fullmatch(_WITHOUT_PARAMETERS, dotted_name(value.func) or "") is not None
     return isinstance(value, ast.Constant) or (isinstance(value, ast.Name) and value.id in plain)
 
 

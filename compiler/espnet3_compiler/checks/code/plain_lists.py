@@ -28,7 +28,7 @@ _LOCAL = re.compile(rb"^ +(\w+)(?::[^=\n]+)? = (?:\[|list\()", re.MULTILINE)
 _KEPT = re.compile(rb"\bself\.\w+(?::[^=\n]+)? = (\w+)\b")
 """Variables that are lists, and those that become attributes."""
 
-_CARES = re.compile(r"add_module|register_module|setattr|parameters\(|requires_grad|__dict__")
+_CARES = r"add_module|register_module|setattr|parameters\(|requires_grad|__dict__"
 """What a class does that may let it know the weights in a list, or not want them trained."""
 
 _WEIGHTLESS = tuple(
@@ -49,8 +49,9 @@ _DEPTH = 4
 def check_plain_lists(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
     """Yield R515, once for each attribute."""
     for module in modules:
-        for found, piece in module.classes() if _may_keep_lists(module.file.content) else ():
-            if not _CARES.search(module.file.text.lines(piece.first, piece.last)):
+        classes = [one for one in module.classes if is_module_class(module.library, one[0])]
+        for found, piece in classes if classes and _may_keep_lists(module.file.content) else ():
+            if not re.search(_CARES, module.file.text.lines(piece.first, piece.last)):
                 yield from _check_class(module, found)
 
 
@@ -60,8 +61,6 @@ def _may_keep_lists(text: bytes) -> bool:
 
 
 def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic]:
-    if not is_module_class(module.library, found):
-        return
     methods = list(method_nodes(module.file, found.summary))
     for node, shift in methods:
         for item in all_nodes(node):

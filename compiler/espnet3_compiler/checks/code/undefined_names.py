@@ -19,19 +19,23 @@ from espnet3_compiler.signature.module_summary import Binding, UnboundName
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.unknown_name import did_you_mean
 
-_GUARDED = re.compile(r"\bNameError\b|\bexec\(|\bglobals\(\)|\bvars\(\)|\bbuiltins\b")
+_GUARDED = r"\bNameError\b|\bexec\(|\bglobals\(\)|\bvars\(\)|\bbuiltins\b"
 """Code that expects a name to be missing, or that makes names while it runs."""
 
 
 def check_undefined_names(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
     """Yield R522, once for each name of a module, and R510 where Python finds names at odds."""
     for module in modules:
-        summary, text = module.file.module, module.file.text.text
+        summary, unbound = module.file.module, module.file.unbound
         if module.file.names_wrong:
             yield not_python(module, module.file.names_wrong)
-        elif summary and not (summary.stars or summary.open or _GUARDED.search(text)):
-            first = {item.name: item for item in reversed(module.file.unbound)}
+        elif summary and unbound and not (summary.stars or summary.open or _is_guarded(module)):
+            first = {item.name: item for item in reversed(unbound)}
             yield from (_finding(module, item) for item in first.values())
+
+
+def _is_guarded(module: RecipeModule) -> bool:
+    return re.search(_GUARDED, module.file.text.text) is not None
 
 
 def _finding(module: RecipeModule, item: UnboundName) -> Diagnostic:

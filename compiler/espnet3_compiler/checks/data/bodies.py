@@ -127,6 +127,14 @@ def constructor_of(library: Library, path: str, after: int = -1) -> ConstructorB
         path: The dotted path of the class.
         after: Only classes behind this index count, as for ``super()``.
     """
+    key = ("constructor", path, after)
+    if key not in library.memo:  # several checks ask for it, and for each layer
+        library.memo[key] = _find_constructor(library, path, after)
+    constructor: ConstructorBody | None = library.memo[key]
+    return constructor
+
+
+def _find_constructor(library: Library, path: str, after: int) -> ConstructorBody | None:
     found = class_of(library, path)
     order = resolve_name.resolution_order(library, found) if found else ()
     giver = classes.find_method(library, order, "__init__", after)

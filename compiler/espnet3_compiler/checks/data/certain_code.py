@@ -8,13 +8,23 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, child_nodes, own_nodes
+from espnet3_compiler.signature.flow import (
+    FunctionNode,
+    all_nodes,
+    all_statements,
+    child_nodes,
+    own_nodes,
+)
 
 _CONDITIONS = (ast.If, ast.IfExp, ast.While)
 _NOT_CERTAIN = (
     *(ast.Try, ast.TryStar, ast.Match, ast.Lambda),
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
 )
+_BLOCKS = (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith)
+_RARE = frozenset((*_NOT_CERTAIN, *_BLOCKS, *_CONDITIONS, ast.BoolOp))
+"""Nodes of which not all that is in them certainly runs once."""
+
 _PLAIN = (ast.Return, ast.Raise, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _ASKING = ("hasattr", "getattr", "setattr", "isinstance", "vars", "type")
@@ -28,8 +38,13 @@ def certain_nodes(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
     """
     for item in body:
         yield from _certain_below(item)
-        if not isinstance(item, _PLAIN) and any(isinstance(one, _ENDS) for one in all_nodes(item)):
+        if not isinstance(item, _PLAIN) and _may_end(item):
             return
+
+
+@lru_cache(maxsize=1 << 12)
+def _may_end(statement: ast.stmt) -> bool:
+    return any(isinstance(one, _ENDS) for one in all_statements(statement))
 
 
 @lru_cache(maxsize=1 << 12)  # several checks go through the same functions
@@ -37,16 +52,16 @@ def _certain_below(statement: ast.stmt) -> tuple[ast.AST, ...]:
     found: list[ast.AST] = []
     waiting: list[ast.AST] = [statement]
     for one in waiting:
-        if isinstance(one, ast.For | ast.AsyncFor | ast.With | ast.AsyncWith):
+        if type(one) not in _RARE:
+            found.append(one)
+            waiting += child_nodes(one)
+        elif isinstance(one, _BLOCKS):
             found += certain_nodes(one.body)
             waiting += one.items if isinstance(one, ast.With | ast.AsyncWith) else [one.iter]
         elif isinstance(one, _CONDITIONS):
             waiting.append(one.test)
         elif isinstance(one, ast.BoolOp):
             waiting.append(one.values[0])
-        elif not isinstance(one, _NOT_CERTAIN):
-            found.append(one)
-            waiting += child_nodes(one)
     return tuple(found)
 
 

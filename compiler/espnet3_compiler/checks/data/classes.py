@@ -62,7 +62,7 @@ def _check_class(data: DatasetEntry, name: str) -> Iterator[Diagnostic]:
         return
     if name == "Dataset" and (is_stream(data.library, found) or is_sharded(data.library, found)):
         return
-    known = resolve_name.attributes_of(data.library, found)
+    known = classes.attributes_of(data.library, found)
     missing = missing_methods(data.library, found, _METHODS[name])
     if missing:
         others = [one for one in known if one[:1] != "_" and one not in _METHODS[name]]
@@ -84,7 +84,7 @@ def known_class(library: Library, path: str, *, foreign: bool = False) -> ClassF
     order = resolve_name.resolution_order(library, found)
     if not all(isinstance(one, ClassFound) and not _may_have_more(one) for one in order):
         return None
-    opaque = "__getattr__" in resolve_name.attributes_of(library, found)
+    opaque = "__getattr__" in classes.attributes_of(library, found)
     return None if opaque or found.summary.decorators else found
 
 
@@ -96,7 +96,7 @@ def missing_methods(library: Library, found: ClassFound, methods: Iterable[str])
         found: A class of which all methods are seen.
         methods: Their names.
     """
-    known = resolve_name.attributes_of(library, found)
+    known = classes.attributes_of(library, found)
     order = resolve_name.resolution_order(library, found)
     absent = [name for name in methods if name not in known]
     return [name for name in absent if classes.find_method(library, order, name) is None]

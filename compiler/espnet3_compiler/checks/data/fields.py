@@ -30,6 +30,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
 from espnet3_compiler.manifest.values import as_texts
 from espnet3_compiler.signature import resolve_name
+from espnet3_compiler.signature.classes import attributes_of
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.placeholder import has_certain_keys
@@ -279,7 +280,7 @@ def _may_have(data: DatasetEntry, attribute: str) -> bool:
     if not all(isinstance(one, ClassFound) for one in order):
         return True
     file = data.library.file(found.location)
-    named = attribute in resolve_name.attributes_of(data.library, found)
+    named = attribute in attributes_of(data.library, found)
     return named or file is None or attribute in file.text.text or "setattr" in file.text.text
 
 

@@ -8,8 +8,15 @@ Fails: ``if len(sample["speech"]) > 16_000: return None``; ``return row if row["
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_nodes, own_returns
+from espnet3_compiler.signature.flow import (
+    FunctionNode,
+    all_nodes,
+    all_statements,
+    own_nodes,
+    own_returns,
+)
 
 _LATER = (ast.Yield, ast.YieldFrom)
 _ASKING = frozenset(
@@ -21,6 +28,7 @@ _ASKING = frozenset(
 """Functions that ask for what is there wherever a recipe works."""
 
 
+@lru_cache(maxsize=1 << 12)  # several data sets have the same class
 def lost_item(node: FunctionNode) -> ast.stmt | None:
     """Return the statement that gives None by what the item is, beside some that give an item.
 
@@ -28,8 +36,9 @@ def lost_item(node: FunctionNode) -> ast.stmt | None:
         node: A function that is called for each item.
     """
     given = [one for one in own_returns(node) if not _is_none(one.value)]
-    later = any(isinstance(item, _LATER) for item in own_nodes(node))
-    if not given or later or isinstance(node, ast.AsyncFunctionDef):
+    if not given or isinstance(node, ast.AsyncFunctionDef):
+        return None
+    if any(isinstance(item, _LATER) for item in own_nodes(node)):
         return None
     end = ast.Return(value=None)
     found = next(_lost([*node.body, end], _names_of(node), decided=False), None)
@@ -63,7 +72,7 @@ def _lost(
                 continue
         elif isinstance(item, ast.With):
             yield from _lost(item.body, names, decided=decided)
-        if any(isinstance(one, ast.Return) for one in all_nodes(item)):
+        if any(isinstance(one, ast.Return) for one in all_statements(item)):
             return  # what comes behind it need never run
 
 

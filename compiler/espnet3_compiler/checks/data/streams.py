@@ -22,6 +22,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import sample_readers, stage_kind, stages_of_kind
 from espnet3_compiler.signature import definitions, resolve_name
+from espnet3_compiler.signature.classes import attributes_of
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
@@ -83,7 +84,7 @@ def is_stream(library: Library, found: ClassFound) -> bool:
         ]
         if any(name in _BASES for name in names):
             return True
-    known = resolve_name.attributes_of(library, found)
+    known = attributes_of(library, found)
     seen = len(classes) == len(order) and not any(one.summary.open for one in classes)
     return seen and "__iter__" in known and not {"__getitem__", "__getattr__"} & set(known)
 
@@ -96,7 +97,7 @@ def is_sharded_entry(data: DatasetEntry) -> bool:
 
 def is_sharded(library: Library, found: ClassFound) -> bool:
     """Return whether a class has a method ``shard``, and a number of shards that its code sets."""
-    if "shard" not in resolve_name.attributes_of(library, found):
+    if "shard" not in attributes_of(library, found):
         return False
     order = resolve_name.resolution_order(library, found)
     files = [library.file(one.location) for one in order if isinstance(one, ClassFound)]

@@ -43,7 +43,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R429 for hooks with other arguments than Lightning gives, R441 for those of no name."""
     modules = recipe_modules(recipe, resolved)
     for module in modules:
-        for found, _ in module.classes():
+        for found, _ in module.classes:
             if found.summary.bases:
                 yield from _check_class(module, found, modules)
 

@@ -23,11 +23,11 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature import split_source
-from espnet3_compiler.signature.classes import is_torch_module, method_nodes
+from espnet3_compiler.signature.classes import attributes_of, is_torch_module, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound, class_location
 from espnet3_compiler.signature.flow import all_nodes
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.resolve_name import attributes_of, resolution_order
+from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location

@@ -49,6 +49,7 @@ _GROUPS: dict[type[ast.expr], Callable[..., Any]] = {
     ast.List: list,
     ast.Set: set,
 }
+_UNKNOWN = object()
 _TYPES = {one.__name__: one for one in (bool, dict, float, int, list, str, tuple)}
 
 
@@ -91,9 +92,10 @@ def _value(node: ast.expr, known: Known) -> Any:
 
 def _named(node: ast.expr, known: Known) -> Any:
     name = dotted_name(node)
-    if name is None or name not in known:
+    value = known.get(name, _UNKNOWN) if name is not None else _UNKNOWN
+    if value is _UNKNOWN:
         raise UnknownValueError
-    return known[name]
+    return value
 
 
 def _operated(node: ast.expr, known: Known) -> Any:

@@ -14,8 +14,8 @@ from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import WILDCARD, stage_kind
+from espnet3_compiler.signature.classes import attributes_of
 from espnet3_compiler.signature.flow import all_nodes
-from espnet3_compiler.signature.resolve_name import attributes_of
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 

@@ -40,9 +40,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     modules = recipe_modules(recipe, resolved)
     bases = _bases(modules)
     for module in modules:
-        for found, _ in module.classes():
-            known = known_attributes(module.library, found)
-            if known is None or (found.location.name, found.name) in bases:
+        for found, _ in module.classes:
+            given = (found.location.name, found.name) in bases
+            known = None if given else known_attributes(module.library, found)
+            if known is None:
                 continue
             seen = set(known)
             for node, shift in _unsure_methods(module, found, known):
@@ -75,7 +76,7 @@ def _bases(modules: tuple[RecipeModule, ...]) -> frozenset[tuple[str, str]]:
     return frozenset(
         (base.location.name, base.name)
         for module in modules
-        for found, _ in module.classes()
+        for found, _ in module.classes
         for base in resolution_order(module.library, found)[1:]
         if isinstance(base, ClassFound)
     )

@@ -8,6 +8,7 @@ layer of PyTorch is made of.  What is not known decides nothing.
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.data.bodies import (
@@ -19,7 +20,7 @@ from espnet3_compiler.checks.data.bodies import (
 )
 from espnet3_compiler.checks.data.certain_code import certain_nodes
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
-from espnet3_compiler.signature.flow import all_nodes, dotted_name
+from espnet3_compiler.signature.flow import all_nodes, all_statements, dotted_name
 from espnet3_compiler.signature.library import Library
 
 _DEEPEST = 4
@@ -56,7 +57,7 @@ class Refusal(NamedTuple):
     arguments: frozenset[str] = frozenset()
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Frame:
     """A constructor that is followed.
 
@@ -161,7 +162,7 @@ def _judge_statement(item: ast.stmt, frame: _Frame) -> Refusal | None:
             if value and not value[0]:
                 refusal = _raised_at(item, message, frame)
                 return _because(refusal, ast.UnaryOp(ast.Not(), test), frame)
-        case ast.If() if not any(isinstance(one, ast.Return) for one in all_nodes(item)):
+        case ast.If() if not any(isinstance(one, ast.Return) for one in all_statements(item)):
             return _judge_condition(item, frame)
         case ast.If() | ast.Return():
             frame.known.clear()  # what follows may not run
@@ -199,19 +200,20 @@ def _note_assignment(item: ast.Assign | ast.AnnAssign | ast.Expr, frame: _Frame)
 
 def _judge_calls(item: ast.stmt, frame: _Frame) -> Refusal | None:
     """Follow the constructors of the recipe's classes that a statement certainly calls."""
-    bound = {
-        one.id
-        for loop in all_nodes(item)
-        if isinstance(loop, ast.comprehension)
-        for one in all_nodes(loop.target)
-        if isinstance(one, ast.Name)
-    }
-    for call in certain_nodes([item]):
-        if isinstance(call, ast.Call) and bound.isdisjoint(map(_name_of, all_nodes(call))):
-            found = _judge_call(call, frame)
-            if found is not None:
-                return found
-    return None
+    found = (_judge_call(call, frame) for call in _certain_calls(item))
+    return next((one for one in found if one is not None), None)
+
+
+@lru_cache(maxsize=1 << 12)  # layers of the same class are constructed again and again
+def _certain_calls(item: ast.stmt) -> tuple[ast.Call, ...]:
+    """Return the calls that a statement certainly makes, but for those of single items of lists."""
+    calls = [one for one in certain_nodes([item]) if isinstance(one, ast.Call)]
+    loops = [one for one in all_nodes(item) if isinstance(one, ast.comprehension)]
+    targets = [one for loop in loops for one in all_nodes(loop.target)]
+    bound = {one.id for one in targets if isinstance(one, ast.Name)}
+    return tuple(
+        one for one in calls if not bound or bound.isdisjoint(map(_name_of, all_nodes(one)))
+    )
 
 
 def _judge_call(call: ast.Call, frame: _Frame) -> Refusal | None:
@@ -258,8 +260,13 @@ def _name_of(node: ast.AST | None) -> str:
     return ""
 
 
-def changed_names(item: ast.stmt) -> Iterator[str]:
-    """Yield what a statement assigns, changes a part of, or calls a method of."""
+@lru_cache(maxsize=1 << 12)
+def changed_names(item: ast.stmt) -> frozenset[str]:
+    """Return what a statement assigns, changes a part of, or calls a method of."""
+    return frozenset(_changed_in(item))
+
+
+def _changed_in(item: ast.stmt) -> Iterator[str]:
     for one in all_nodes(item):
         match one:
             case ast.Name(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
@@ -270,6 +277,7 @@ def changed_names(item: ast.stmt) -> Iterator[str]:
                 yield _name_of(inner)
 
 
+@lru_cache(maxsize=1 << 12)
 def _hands_object_out(item: ast.stmt) -> bool:
     """Return whether a statement calls a method of the object, or gives the object to others."""
     for one in all_nodes(item):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
 from espnet3_compiler.signature.classes import LIGHTNING_PACKAGES, is_torch_module
 from espnet3_compiler.signature.definitions import ClassFound
+from espnet3_compiler.signature.flow import all_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import resolution_order
 
@@ -91,7 +92,7 @@ def _set_by(library: Library, item: ClassFound, constructor: ast.AST | None) -> 
             if name != "__init__" and not _STORES.search(file.text.lines(piece.first, piece.last)):
                 continue
             node = file.function_node(piece)
-            for one in ast.walk(node) if node is not constructor else ():
+            for one in all_nodes(node) if node is not constructor else ():
                 match one:
                     case ast.Attribute(attr=attr, ctx=ast.Store() | ast.Del()):
                         yield attr

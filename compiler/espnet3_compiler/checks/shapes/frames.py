@@ -20,12 +20,14 @@ from espnet3_compiler.checks.shapes.values import (
     Place,
     Value,
 )
-from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.flow import all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 
-_CONSTANTS = (
-    *(ast.Constant, ast.Name, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp),
-    *(ast.IfExp, ast.Subscript, ast.JoinedStr, ast.Tuple),
+_CONSTANTS = frozenset(
+    (
+        *(ast.Constant, ast.Name, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp),
+        *(ast.IfExp, ast.Subscript, ast.JoinedStr, ast.Tuple),
+    )
 )
 _DEEPEST = 12
 _MOST_CALLS = 2000
@@ -71,7 +73,7 @@ class Run:
         return ended
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class FollowedFunction:
     """A function that is followed.
 
@@ -130,7 +132,7 @@ class FollowedFunction:
 
     def constant(self, node: ast.expr) -> Constant | None:
         """Return the constant that an expression is; None where it is none, or not known."""
-        if not isinstance(node, _CONSTANTS) and not _is_plain_call(node):
+        if type(node) not in _CONSTANTS and not _is_plain_call(node):
             return None
         try:
             value = constant_value(node, _Known(self))
@@ -155,7 +157,7 @@ class FollowedFunction:
         """Return what the constants came through that decide another one."""
         if isinstance(node, ast.Constant):
             return ()
-        names = [dotted_name(one) for one in ast.walk(node) if isinstance(one, ast.expr)]
+        names = [dotted_name(one) for one in all_nodes(node) if isinstance(one, ast.expr)]
         values = [self.look_up(name) for name in names if name]
         found = [one for value in values if isinstance(value, Constant) for one in value.places]
         return tuple({one.key: one for one in found}.values())
@@ -181,8 +183,9 @@ class _Known(Mapping[str, Any]):
             return value.value
         raise KeyError(name)
 
-    def __contains__(self, name: object) -> bool:
-        return isinstance(self.frame.look_up(str(name)), Constant)
+    def get(self, name: str, default: Any = None) -> Any:
+        value = self.frame.look_up(name)
+        return value.value if isinstance(value, Constant) else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.frame.names)

@@ -27,7 +27,7 @@ from espnet3_compiler.checks.shapes.values import (
     either,
     mark_changed,
 )
-from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.flow import all_nodes, all_statements, child_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 
 _ENDS = (ast.Break, ast.Continue, ast.Return)
@@ -104,7 +104,7 @@ def _is_of_torch(node: ast.expr, frame: FollowedFunction) -> bool:
 
 def _follow_loop(item: ast.For, frame: FollowedFunction) -> bool:
     values = list_items(_evaluate(item.iter, frame))
-    ends = any(isinstance(one, _ENDS) for part in item.body for one in ast.walk(part))
+    ends = any(isinstance(one, _ENDS) for part in item.body for one in all_statements(part))
     if values is None or item.orelse or ends:
         return _follow_unsure(item, _bodies(item), frame)
     before: list[dict[str, Value]] = []
@@ -169,7 +169,7 @@ def _follow_unsure(
 
 
 def _forget(item: ast.stmt, frame: FollowedFunction) -> None:
-    every = list(ast.walk(item))
+    every = all_nodes(item)
     stored = {dotted_name(one) for one in every if isinstance(one, ast.expr) and _is_stored(one)}
     stored |= {one.asname or one.name for one in every if isinstance(one, ast.alias)}
     stored.add(getattr(item, "name", None))  # of a function or class
@@ -229,6 +229,8 @@ def _truth(test: ast.expr, frame: FollowedFunction) -> bool | None:
 
 def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
     """Return what an expression is, after following all calls in it."""
+    if isinstance(node, ast.Constant):
+        return Constant(node.value)
     name = dotted_name(node)
     known = frame.look_up(name) if name else frame.constant(node)
     if known is not None:
@@ -267,7 +269,7 @@ def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
         case ast.BoolOp(values=[first, *_]):
             _evaluate(first, frame)
             return None
-    for child in ast.iter_child_nodes(node):
+    for child in child_nodes(node):
         if isinstance(child, ast.expr):
             _evaluate(child, frame)
     return None

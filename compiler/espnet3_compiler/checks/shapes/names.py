@@ -20,6 +20,13 @@ def absolute_name(library: Library, body: FunctionBody, name: str) -> str:
         body: The function.
         name: The name.
     """
+    key = ("absolute", body.module, name)
+    if key not in library.memo:  # layers of the same class are constructed again and again
+        library.memo[key] = _find_absolute_name(library, body, name)
+    return str(library.memo[key])
+
+
+def _find_absolute_name(library: Library, body: FunctionBody, name: str) -> str:
     row, place = _only_binding(library, body, name), library.find_module(body.module)
     if row is None or place is None:
         return ""
@@ -49,8 +56,9 @@ def module_constant(library: Library, body: FunctionBody, name: str) -> tuple[An
 def _only_binding(library: Library, body: FunctionBody, name: str) -> Binding | None:
     """Return the only statement that gives the first word of a name its value."""
     rows = bindings_of(library, body, name) or ()
-    again = f"global {name}" in body.file.text.text
-    return rows[0] if len(rows) == 1 and rows[0].level == "plain" and not again else None
+    if len(rows) != 1 or rows[0].level != "plain":
+        return None
+    return None if f"global {name}" in body.file.text.text else rows[0]
 
 
 def is_local(library: Library, path: str) -> bool:

@@ -200,7 +200,7 @@ def broadcast(left: Tensor, right: Value) -> Tensor | None:
         return left
     if not isinstance(right, Tensor):
         grown = (
-            (None,) * (rank - len(shape)) + tuple(map(_unless_one, shape))
+            (None,) * (rank - len(shape)) + _without_ones(shape)
             for shape in left.shapes
             for rank in range(len(shape), max(len(shape), RANKS[-1]) + 1)
         )
@@ -220,12 +220,12 @@ def _fitted(left: Shape, right: Shape) -> Shape | None:
             after[place] = size
         elif size is not None and size.value not in (1, other.value):
             return None
-    return tuple(map(_unless_one, after))
+    return _without_ones(after)
 
 
-def _unless_one(size: Size | None) -> Size | None:
-    """Return a size that stays whatever it is put together with."""
-    return None if size is None or size.value == 1 else size
+def _without_ones(sizes: Sequence[Size | None]) -> Shape:
+    """Return the sizes that stay whatever they are put together with; None for the others."""
+    return tuple([None if size is None or size.value == 1 else size for size in sizes])
 
 
 def contradiction(left: Tensor, right: Tensor) -> tuple[Size, Size] | None:

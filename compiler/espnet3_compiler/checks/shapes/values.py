@@ -15,7 +15,7 @@ from espnet3_compiler.syntax.tree import Node, Scalar
 _MOST_SHAPES = 24
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False, repr=False, slots=True)
 class Place:
     """Where a value is written.
 
@@ -64,7 +64,7 @@ class Constant(NamedTuple):
     places: tuple[Place, ...] = ()
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False, repr=False, slots=True)
 class CallArgument:
     """What a call is given.
 
@@ -117,7 +117,7 @@ class CallArguments(NamedTuple):
         return [one.value for one in (*self.positional, *self.named.values())]
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Layer:
     """A layer of ``torch.nn``, or several in a row.
 
@@ -147,7 +147,7 @@ class Layer:
         return f"{self.name}({given})"
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Part:
     """An object of a class of the recipe.
 

@@ -9,6 +9,7 @@ The runtime calls ``Dataset(**data_src_args)``, and the four methods of the buil
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -246,10 +247,9 @@ def _check_builder(data: DatasetEntry, common: Entry | None, stage: Scalar) -> I
     entries = {entry.name: entry for block in blocks for entry in block}
     node = Mapping(tuple(entries.values()), data.node.span)
     path = f"{data.module}.DatasetBuilder"
-    results = {method: read_method(data.library, path, method) for method in _BUILDER_METHODS}
-    signatures = [result for result in results.values() if isinstance(result, Signature)]
-    if len(signatures) == len(results):
-        merged = _merge_signatures(signatures)
+    make = partial(_builder_signature, data.library, path)
+    merged = data.library.remember(("builder", path), None, make)
+    if merged is not None:
         call = TargetCall(
             data.library,
             merged,
@@ -263,6 +263,13 @@ def _check_builder(data: DatasetEntry, common: Entry | None, stage: Scalar) -> I
         for found in check_arguments(call):
             missing = found.code == "R503" and not (_block_entry(common) or _block_entry(own))
             yield found._replace(help=(_BUILDER_HELP,)) if missing else found
+
+
+def _builder_signature(library: Library, path: str) -> Signature | None:
+    """Return what all methods of a builder take; None where one of them is not known."""
+    results = [read_method(library, path, method) for method in _BUILDER_METHODS]
+    signatures = [result for result in results if isinstance(result, Signature)]
+    return _merge_signatures(signatures) if len(signatures) == len(results) else None
 
 
 def _block_entry(block: Entry | None) -> Entry | None:
