@@ -187,7 +187,7 @@ def _find_role_mismatch(file: ConfigFile | None, role: str | None) -> _RoleMisma
     if role not in ROLES or file is None or file.node is None:
         return None
     known = load(role)["properties"]
-    if all(entry.name in known for entry in file.node):
+    if all(entry.name in known or entry.name == "extends" for entry in file.node):
         return None
     written = _best_role(file.node, role)
     others = set(load(written)["properties"]) - set(known)
