@@ -38,7 +38,7 @@ class ModuleLocation(NamedTuple):
     shown: str
 
 
-@dataclass
+@dataclass(eq=False)
 class SearchPath:
     """The folders that hold top-level modules.
 

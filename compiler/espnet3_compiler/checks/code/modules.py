@@ -1,7 +1,6 @@
 """Find the modules of a recipe that its stages import, each with the name that leads to it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +19,7 @@ _TIMES = ("always", "called", "maybe")
 """When a module is imported, the most certain first."""
 
 
-@dataclass(frozen=True, eq=False)
-class RecipeModule:
+class RecipeModule(NamedTuple):
     """A module of a recipe that something imports.
 
     Attributes:

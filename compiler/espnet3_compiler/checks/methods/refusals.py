@@ -56,7 +56,7 @@ class Refusal(NamedTuple):
     arguments: frozenset[str] = frozenset()
 
 
-@dataclass
+@dataclass(eq=False)
 class _Frame:
     """A constructor that is followed.
 

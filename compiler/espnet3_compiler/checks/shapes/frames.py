@@ -71,7 +71,7 @@ class Run:
         return ended
 
 
-@dataclass
+@dataclass(eq=False)
 class FollowedFunction:
     """A function that is followed.
 
