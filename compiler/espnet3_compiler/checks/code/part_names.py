@@ -70,7 +70,7 @@ _WITHOUT_PARAMETERS = re.compile(
 
 _ADDING = ("add_module", "register_module", "register_parameter")
 
-_OF_LAYERS = re.compile(r"weight|bias|running_|num_batches|parametrizations|[*?\[]")
+_OF_LAYERS = r"weight|bias|running_|num_batches|parametrizations|[*?\[]"
 """How the names of what a layer without parts has begin, or a pattern of these."""
 
 _OF_RECURRENT_LAYERS = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)\w*")
@@ -111,7 +111,7 @@ class PartNames(NamedTuple):
         if first.isidentifier() and not known:
             return first
         for before, part in zip(("", *parts), parts, strict=False):
-            of_layer = before in self.layers and not _OF_LAYERS.match(part)
+            of_layer = before in self.layers and not re.match(_OF_LAYERS, part)
             if of_layer or not self.may_have(part):
                 return part
         return None

@@ -28,7 +28,7 @@ _REPLACING = (
 )
 """Words of code that puts other layers in the place of some, or changes what they give."""
 
-_SETTING = re.compile(rb"([\w.\])]+)\.(\w+)\s*(?:=(?!=)|\.(?:%s)\()" % "|".join(GROWING).encode())
+_SETTING = rb"([\w.\])]+)\.(\w+)\s*(?:=(?!=)|\.(?:%s)\()" % "|".join(GROWING).encode()
 _OF_LAYERS = frozenset((b"weight", b"data", *(name.encode() for name in SIZES)))
 
 _STEP = "training_step"
@@ -111,5 +111,5 @@ def _sets_layers(run: Run, modules: Sequence[RecipeModule]) -> bool:
     return any(
         owner != b"self" and name in names
         for module in modules
-        for owner, name in _SETTING.findall(module.file.content)
+        for owner, name in re.findall(_SETTING, module.file.content)
     )
