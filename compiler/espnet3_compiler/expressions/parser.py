@@ -31,7 +31,16 @@ class BadExpressionError(Exception):
 
 
 class TemplateParser:
-    """A recursive descent over one text."""
+    """A recursive descent over one text.
+
+    Attributes:
+        scalar: The text as it is written.
+        value: Its value, or the text that resolution made.
+        deepest: Levels of references inside references.
+        at: Where the descent is.
+        depth: The level that it is on.
+        opened: Where the innermost reference begins.
+    """
 
     def __init__(self, scalar: Scalar, value: str, deepest: int = MAX_DEPTH) -> None:
         self.scalar = scalar
