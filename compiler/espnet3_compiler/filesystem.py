@@ -9,7 +9,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from glob import iglob
 from pathlib import Path
 from types import MappingProxyType
 
@@ -92,6 +91,8 @@ def path_exists(path: Path) -> bool:
 
 def find(directory: Path, pattern: str) -> Iterator[Path]:
     """Yield what a glob finds below a folder, and nothing of what cannot be looked at or named."""
+    from glob import iglob  # few recipes make a check look for files
+
     names = iglob(pattern, root_dir=directory, include_hidden=True)  # noqa: PTH207 - see above
     return (directory / name for name in names if is_utf8(name))
 

@@ -18,7 +18,7 @@ from espnet3_compiler.syntax.unknown_name import did_you_mean
 FORM = "# espnet3: ignore CODE"
 _FOUND_LATER = ("R520", "R521", "R9")
 """Codes of what only some commands find: that it is absent says nothing."""
-_NAMES_RECIPE = re.compile(r"^recipe[ \t]*:", re.MULTILINE)
+_NAMES_RECIPE = r"^recipe[ \t]*:"
 
 
 def without_ignored(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -99,7 +99,7 @@ def _has_companions(manifest: Source) -> bool:
     if manifest.path is None:
         return False
     files = (one for one in manifest.path.parent.glob("*.y*ml") if one != manifest.path)
-    return any(_NAMES_RECIPE.search(_read_text(one)) for one in files)
+    return any(re.search(_NAMES_RECIPE, _read_text(one), re.MULTILINE) for one in files)
 
 
 def _read_text(path: Path) -> str:

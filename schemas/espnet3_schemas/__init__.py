@@ -47,21 +47,22 @@ def load_as_written(name: str) -> dict[str, Any]:
 
 def inline_definitions(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a schema with the definition in place of every ``$ref``; what stands beside wins."""
-    inlined: dict[str, Any] = _inline(schema, schema.get("$defs", {}))
+    inlined: dict[str, Any] = _inline(schema, schema.get("$defs", {}), {})
     return inlined
 
 
-def _inline(part: Any, definitions: dict[str, Any]) -> Any:
+def _inline(part: Any, definitions: dict[str, Any], inlined: dict[str, Any]) -> Any:
     if isinstance(part, list):
-        return [_inline(item, definitions) for item in part]
+        return [_inline(item, definitions, inlined) for item in part]
     if not isinstance(part, dict):
         return part
-    if isinstance(part.get("$ref"), str):
-        beside = {key: value for key, value in part.items() if key != "$ref"}
-        return _inline(
-            {**definitions[part["$ref"].removeprefix("#/$defs/")], **beside}, definitions
-        )
-    return {key: _inline(value, definitions) for key, value in part.items()}
+    own = {key: _inline(value, definitions, inlined) for key, value in part.items()}
+    if not isinstance(own.get("$ref"), str):
+        return own
+    name = own.pop("$ref").removeprefix("#/$defs/")
+    if name not in inlined:
+        inlined[name] = _inline(definitions[name], definitions, inlined)
+    return {**inlined[name], **own}
 
 
 @cache

@@ -59,11 +59,11 @@ _ORDINARY_OWNERS = frozenset(
 _SYMBOL = r"<.*>|\[.*\]"
 _DEFAULT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*,(?!\s*(?:null\s*\}|\$\{|\}))")
 _REFERENCE = re.compile(r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
-_URL_LOGIN = re.compile(r"(?<=://)(?!git@)[^/@\s]+@")
-_URL_VALUE = re.compile(r"(?<=[?&])(?P<name>[\w.-]+)=[^&\s\"']+")
+_URL_LOGIN = r"(?<=://)(?!git@)[^/@\s]+@"
+_URL_VALUE = r"(?<=[?&])(?P<name>[\w.-]+)=[^&\s\"']+"
 _PAIR = r"""(?P<head>(?<![\w.-])(?P<name>[\w.-]+)["']?\s*{}\s*)(?:"[^"]*"|'[^']*'|[^,;&}}\]\n]+)"""
-_ASSIGNED = re.compile(_PAIR.format("="))
-SET_OR_MAPPED = re.compile(_PAIR.format("[:=]"))
+_ASSIGNED = _PAIR.format("=")
+SET_OR_MAPPED = _PAIR.format("[:=]")
 """A name and its value, of which the value may be a secret."""
 
 
@@ -118,22 +118,22 @@ def hide_in_urls(text: str) -> str:
     """Return a text without logins and secret values in URLs."""
     if "://" not in text:
         return text
-    return _URL_VALUE.sub(_hide_value, _URL_LOGIN.sub("", text))
+    return re.sub(_URL_VALUE, _hide_value, re.sub(_URL_LOGIN, "", text))
 
 
 def _hide_value(match: re.Match[str]) -> str:
     return f"{match['name']}={HIDDEN}" if is_secret_name(match["name"]) else match[0]
 
 
-def hide_pairs(text: str, pair: re.Pattern[str]) -> str:
+def hide_pairs(text: str, pair: str) -> str:
     """Return a text without the values of secret names.
 
     Args:
         text: The text.
-        pair: How a name and its value are written.
+        pair: The pattern of a name and its value.
     """
-    position = 0
-    while found := pair.search(text, position):
+    position, pattern = 0, re.compile(pair)
+    while found := pattern.search(text, position):
         position = found.end("head")
         if is_secret_name(found["name"]):
             text = f"{text[:position]}{HIDDEN}{text[found.end() :]}"

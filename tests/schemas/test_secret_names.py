@@ -1,7 +1,5 @@
 """Which words of a name make it a secret, and what is taken out of texts."""
 
-import re
-
 import pytest
 
 from espnet3_schemas.secret_names import (
@@ -14,7 +12,7 @@ from espnet3_schemas.secret_names import (
     is_secret_name,
 )
 
-ASSIGNED = re.compile(r"(?P<head>(?P<name>\w+)=)\w+")
+ASSIGNED = r"(?P<head>(?P<name>\w+)=)\w+"
 
 
 @pytest.mark.parametrize(

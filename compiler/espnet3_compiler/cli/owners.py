@@ -20,11 +20,11 @@ SKIPPED_FOLDERS = ("build", "exp", "data", "downloads", "node_modules", "__pycac
 YAML = (".yaml", ".yml")
 _KEYS = ("version", "recipe", "system", "models", "configs", "stages")
 _LEAST_KEYS = 2
-_LINE_KEY = re.compile(r"""^(['"]?)([\w-]+)\1[ \t]*:(?=\s|$)""", re.MULTILINE)
-_NAME = re.compile(r"""^(['"]?)recipe\1[ \t]*:[ \t]*['"]?\w""", re.MULTILINE)
-_BRACES = re.compile(r"\A(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*\{")
-_BRACE_KEY = re.compile(r"""[{,]\s*(['"]?)([\w-]+)\1[ \t]*:""")
-_COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.MULTILINE)
+_LINE_KEY = r"""(?m)^(['"]?)([\w-]+)\1[ \t]*:(?=\s|$)"""
+_NAME = r"""(?m)^(['"]?)recipe\1[ \t]*:[ \t]*['"]?\w"""
+_BRACES = r"\A(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*\{"
+_BRACE_KEY = r"""[{,]\s*(['"]?)([\w-]+)\1[ \t]*:"""
+_COMMENT = r"(?m)(?:^|(?<=\s))#.*"
 _REPOSITORY = ".git"
 
 
@@ -37,8 +37,9 @@ def is_manifest(path: Path, buffers: Buffers = NO_BUFFERS) -> bool:
     """
     text = _read_text(path, buffers)
     ours = _own_keys(text)
-    named = _NAME.search(text) or (_BRACES.match(text) and "recipe" in ours)
-    return bool(named) or len(ours - {"version", "recipe"}) >= _LEAST_KEYS
+    if len(ours - {"version", "recipe"}) >= _LEAST_KEYS:
+        return True
+    return bool(re.search(_NAME, text) or (re.match(_BRACES, text) and "recipe" in ours))
 
 
 def is_foreign(path: Path) -> bool:
@@ -88,7 +89,7 @@ def has_word(manifest: Path, word: str, buffers: Buffers = NO_BUFFERS) -> bool:
         word: The name or path.
         buffers: Texts that stand in for files.
     """
-    text = _COMMENT.sub("", _read_text(manifest, buffers))
+    text = re.sub(_COMMENT, "", _read_text(manifest, buffers))
     return bool(re.search(rf"(?<![\w/-]){re.escape(word)}(?![\w/-])", text))
 
 
@@ -143,8 +144,8 @@ def _read_text(path: Path, buffers: Buffers) -> str:
 
 def _keys(text: str) -> set[str]:
     """Return what look like the keys of a mapping, of one in braces with those in its values."""
-    pattern = _BRACE_KEY if _BRACES.match(text) else _LINE_KEY
-    return {found[2] for found in pattern.finditer(text)}
+    pattern = _BRACE_KEY if re.match(_BRACES, text) else _LINE_KEY
+    return {found[2] for found in re.finditer(pattern, text)}
 
 
 def _own_keys(text: str) -> set[str]:

@@ -13,7 +13,7 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Seq
 
 MAX_KEYS = 32
 
-_KEY = re.compile(r"[^.\[\]=\s]+")
+_KEY = r"[^.\[\]=\s]+"
 
 
 class Override(NamedTuple):
@@ -57,7 +57,7 @@ def _split_path(source: Source, deletes: bool, end: int) -> list[Scalar] | None:
     at = int(deletes)
     keys: list[Scalar] = []
     while at < end:
-        match = _KEY.match(source.text, at, end)
+        match = re.compile(_KEY).match(source.text, at, end)
         if match is None or len(keys) > MAX_KEYS:
             return None
         keys.append(Scalar(match.group(), Span(source, match.start(), match.end())))

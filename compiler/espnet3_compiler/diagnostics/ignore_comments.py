@@ -11,9 +11,9 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
 
 MARK = "espnet3:"
-_COMMENT = re.compile(r"(?<!\S)#[ \t]*espnet3:[^\n]*", re.MULTILINE)
-_CODES = re.compile(r"#[ \t]*espnet3:[ \t]*ignore[ \t]+(R\d+(?:[ \t]*,[ \t]*R\d+)*)(?![^\s])")
-_CODE = re.compile(r"R\d+")
+_COMMENT = r"(?<!\S)#[ \t]*espnet3:[^\n]*"
+_CODES = r"#[ \t]*espnet3:[ \t]*ignore[ \t]+(R\d+(?:[ \t]*,[ \t]*R\d+)*)(?![^\s])"
+_CODE = r"R\d+"
 
 
 class IgnoreComment(NamedTuple):
@@ -52,16 +52,16 @@ def find_comments(source: Source) -> Iterator[IgnoreComment]:
         return
     python = source.path is not None and source.path.suffix == ".py"
     real = _python_comments(source) if python else None
-    for found in _COMMENT.finditer(source.text):
+    for found in re.finditer(_COMMENT, source.text):
         if real is None or found.start() in real:
             yield _read_comment(source, found.start(), found.end())
 
 
 def _read_comment(source: Source, start: int, end: int) -> IgnoreComment:
     span = Span(source, start, start + len(source.text[start:end].rstrip()))
-    listed = _CODES.match(source.text, start, end)
+    listed = re.compile(_CODES).match(source.text, start, end)
     first = listed.start(1) if listed else start
-    found = _CODE.finditer(source.text, first, listed.end(1)) if listed else ()
+    found = re.compile(_CODE).finditer(source.text, first, listed.end(1)) if listed else ()
     return IgnoreComment(span, tuple(Span(source, one.start(), one.end()) for one in found))
 
 

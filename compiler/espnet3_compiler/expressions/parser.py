@@ -1,7 +1,6 @@
 """Parse the references in a text; the first mistake ends the parsing."""
 
 import re
-from dataclasses import dataclass
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -31,16 +30,23 @@ class BadExpressionError(Exception):
         self.finding = finding
 
 
-@dataclass
 class TemplateParser:
-    """A recursive descent over one text."""
+    """A recursive descent over one text.
 
-    scalar: Scalar
-    value: str
-    at: int = 0
-    deepest: int = MAX_DEPTH
-    depth: int = 0
-    opened: int = 0
+    Attributes:
+        scalar: The text as it is written.
+        value: Its value, or the text that resolution made.
+        deepest: Levels of references inside references.
+        at: Where the descent is.
+        depth: The level that it is on.
+        opened: Where the innermost reference begins.
+    """
+
+    def __init__(self, scalar: Scalar, value: str, deepest: int = MAX_DEPTH) -> None:
+        self.scalar = scalar
+        self.value = value
+        self.deepest = deepest
+        self.at = self.depth = self.opened = 0
 
     def parse_text(self, quote: str = "") -> Template:
         """Read up to the end, or up to a closing quote, which is left unread."""

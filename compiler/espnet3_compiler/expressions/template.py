@@ -18,13 +18,10 @@ from espnet3_compiler.expressions.parser import BadExpressionError, TemplatePars
 from espnet3_compiler.syntax.tree import Node, Scalar, Value
 
 _OPENINGS = re.compile(r"(\\*)(\$\{)")
-_BARE = re.compile(r"[A-Za-z0-9_./+@%*?|-]+")
+_BARE = r"[A-Za-z0-9_./+@%*?|-]+"
 _IN_QUOTES = r"(\\*)('|\$\{|$)"
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
-_FLOAT = re.compile(
-    r"[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|inf|nan)",
-    re.IGNORECASE,
-)
+_INTEGER = r"[-+]?(?:0|[1-9][0-9_]*)"
+_FLOAT = r"[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?|[0-9]+e[-+]?[0-9]+|inf|nan)"
 _LITERALS: dict[str, Value] = {"null": None, "true": True, "false": False}
 
 MAX_NESTED = 80
@@ -103,9 +100,9 @@ def parse_literal(text: str) -> Value:
     """Return the value of a resolver's argument that was written without quotes."""
     if text.lower() in _LITERALS:
         return _LITERALS[text.lower()]
-    if len(text) <= len("1") * 1000 and _INTEGER.fullmatch(text):
+    if len(text) <= len("1") * 1000 and re.fullmatch(_INTEGER, text):
         return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    return float(text) if re.fullmatch(_FLOAT, text, re.IGNORECASE) else text
 
 
 def _render_argument(pieces: tuple[str | RuntimeReference, ...] | None) -> str:
@@ -116,7 +113,7 @@ def _render_argument(pieces: tuple[str | RuntimeReference, ...] | None) -> str:
         only = merged[0]
         if isinstance(only, RuntimeReference):
             return only.text
-        if _BARE.fullmatch(only) and isinstance(parse_literal(only), str):
+        if re.fullmatch(_BARE, only) and isinstance(parse_literal(only), str):
             return only
     inner = "".join(
         one.text if isinstance(one, RuntimeReference) else re.sub(_IN_QUOTES, _escape_match, one)

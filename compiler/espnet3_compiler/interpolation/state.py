@@ -1,7 +1,6 @@
 """The state of resolution, and texts that hold values known only at run time."""
 
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, field
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -26,7 +25,6 @@ NodeLocation = tuple[Path, Path]
 Pieces = tuple[str | RuntimeReference, ...]
 
 
-@dataclass
 class ResolutionState:
     """What is resolved so far.
 
@@ -48,21 +46,29 @@ class ResolutionState:
         waiting: References being evaluated.
     """
 
-    recipe: Recipe
-    roots: Roots
-    reported_elsewhere: frozenset[Path]
-    incomplete: frozenset[Path]
-    environment: MappingABC[str, str | None]
-    done: dict[NodeLocation, Node] = field(default_factory=dict)
-    open: dict[NodeLocation, Span | None] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
-    references: list[Reference] = field(default_factory=list)
-    late: dict[tuple[int, int, str], Span] = field(default_factory=dict)
-    sources: list[Source] = field(default_factory=list)
-    templates: dict[object, tuple[Template, Diagnostic | None]] = field(default_factory=dict)
-    variables: dict[str, str | None] = field(default_factory=dict)
-    fetched: int = 0
-    waiting: int = 0
+    def __init__(
+        self,
+        recipe: Recipe,
+        roots: Roots,
+        reported_elsewhere: frozenset[Path],
+        incomplete: frozenset[Path],
+        environment: MappingABC[str, str | None],
+    ) -> None:
+        self.recipe = recipe
+        self.roots = roots
+        self.reported_elsewhere = reported_elsewhere
+        self.incomplete = incomplete
+        self.environment = environment
+        self.done: dict[NodeLocation, Node] = {}
+        self.open: dict[NodeLocation, Span | None] = {}
+        self.found: list[Diagnostic] = []
+        self.references: list[Reference] = []
+        self.late: dict[tuple[int, int, str], Span] = {}
+        self.sources: list[Source] = []
+        self.templates: dict[object, tuple[Template, Diagnostic | None]] = {}
+        self.variables: dict[str, str | None] = {}
+        self.fetched = 0
+        self.waiting = 0
 
     def split(self, scalar: Scalar) -> tuple[Template, Diagnostic | None]:
         """Return what ``parse`` does, once for a text that several configs inherit."""

@@ -119,10 +119,10 @@ def merge_row_findings(
     if not templates or not found:
         return found
     words = "|".join(re.escape(name) for name in sorted(templates, key=len, reverse=True))
-    names = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+    names = rf"(?<!\w)(?:{words})(?!\w)"
     first: dict[tuple[str, SpanKey, str], Diagnostic] = {}
     for finding in found:
-        message = names.sub(lambda match: templates[match[0]], finding.message)
+        message = re.sub(names, lambda match: templates[match[0]], finding.message)
         if "${matrix." in finding.primary.span.text:
             message = re.sub(_VALUE, "", message)
         if finding.fix and any("${matrix." in edit.span.text for edit in finding.fix.edits):

@@ -40,13 +40,17 @@ class ConfigDecl(NamedTuple):
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RoleBinding:
-    """A config that a stage reads in a role; ``span`` is where the manifest names it."""
+class RoleBinding(NamedTuple):
+    """A config that a stage reads in a role; ``written`` is where the manifest names it."""
 
     role: str
     config: str
-    span: Span = field(compare=False)
+    written: Scalar
+
+    @property
+    def span(self) -> Span:
+        """Where that is."""
+        return self.written.span
 
 
 class StageDecl(NamedTuple):
@@ -141,7 +145,7 @@ class System(NamedTuple):
         return self.roles[role].schema or {"title": f"{role.capitalize()} config"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recipe:
     """A manifest.
 
@@ -169,7 +173,7 @@ class Recipe:
     directory: FilePath
     name: Scalar
     system: System
-    library: Library = field(compare=False, repr=False)
+    library: Library = field(repr=False)
     globals: Mapping
     models: tuple[ModelDecl, ...]
     configs: tuple[ConfigDecl, ...]
@@ -244,7 +248,7 @@ class Reference(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Resolved:
     """Everything after resolution; only late references remain as ``${…}`` texts.
 
@@ -273,7 +277,7 @@ class Resolved:
     environment: MappingABC[str, str | None] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
     invalid: frozenset[str] = frozenset()
-    memo: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def is_certain(self, config: str) -> bool:
         """Return whether a key that is missing in a config is certainly not given."""

@@ -49,7 +49,7 @@ def bind_roles(
         found, config = _find_config(item, role, written, names, groups, complete=complete)
         findings += found
         if config:
-            bindings.append(RoleBinding(role, config, written.span))
+            bindings.append(RoleBinding(role, config, written))
     block = item.keys.get("config")
     named = {role for role, _ in given} | {entry.name for entry in mapping_entries(block)}
     unnamed = [role for role in roles if role not in named]
@@ -57,7 +57,7 @@ def bind_roles(
         unnamed = []  # a role may be named in the unreadable part
     owner = "stages", str(item.name.value)
     own = {role: groups.full_name(owner, "configs", role) for role in unnamed}
-    bindings += [RoleBinding(role, own[role], item.name.span) for role in own if own[role] in names]
+    bindings += [RoleBinding(role, own[role], item.name) for role in own if own[role] in names]
     missing = tuple(r for r in own if own[r] not in names and roles[r]["required"])
     order = {role: (not entry["required"], i) for i, (role, entry) in enumerate(roles.items())}
     bindings.sort(key=lambda binding: order.get(binding.role, (True, len(order))))

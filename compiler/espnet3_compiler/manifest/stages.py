@@ -69,7 +69,7 @@ def lower_stages(declared: Declarations) -> LoweredStages:
     stages: list[StageDecl] = []
     for item, result in bound:
         roles = [role for role in result.missing if role in likely]
-        added = [RoleBinding(role, role, item.name.span) for role in roles]
+        added = [RoleBinding(role, role, item.name) for role in roles]
         stage, found = _lower_stage(item, (*result.configs, *added), declared, known)
         stages.append(stage)
         findings += (*result.findings, *found)

@@ -42,11 +42,11 @@ _FALLBACK_SYSTEM = "asr"
 """Used where the system is missing or unknown: it knows every kind."""
 _ESPNET3 = ("espnet3", "espnetez", "espnet2", "espnet")
 _OTHER_SYSTEMS = {
-    "cls": re.compile(r"cls|classif|lid|spk|speaker", re.IGNORECASE),
-    "enh": re.compile(r"enh|tse", re.IGNORECASE),
-    "tts": re.compile(r"tts|svs", re.IGNORECASE),
-    "ssl": re.compile(r"ssl|hubert|beats", re.IGNORECASE),
-    "base": re.compile(r"base|codec", re.IGNORECASE),
+    "cls": r"cls|classif|lid|spk|speaker",
+    "enh": r"enh|tse",
+    "tts": r"tts|svs",
+    "ssl": r"ssl|hubert|beats",
+    "base": r"base|codec",
 }
 """Words in the names of ESPnet3's Systems by the System here that has most of their stages."""
 _HINT = f"write {', '.join(SYSTEMS)}, or the dotted class of a System of the recipe"
@@ -184,7 +184,8 @@ def _read_kinds(library: Library, path: str) -> ClassKinds | _NotASystem:
 
 def _system_of_espnet3(path: str) -> _NotASystem:
     """Return the System here that has the stages of one of ESPnet3's, by its name."""
-    near = next((name for name, words in _OTHER_SYSTEMS.items() if words.search(path)), "asr")
+    named = (n for n, words in _OTHER_SYSTEMS.items() if re.search(words, path, re.IGNORECASE))
+    near = next(named, "asr")
     return _NotASystem("is one of ESPnet3", "no System of this runtime", near)
 
 

@@ -17,7 +17,6 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence,
 INDENT_WIDTH = 2
 """How far a block is indented where no other shows it."""
 
-_COLON = re.compile(r"[ \t]*:")
 _WORD = r"\S+"
 
 
@@ -67,7 +66,8 @@ def _is_name_with_colon(item: Mapping, schema: Schema) -> bool:
         return False
     entry = item.entries[0]
     known = schema.get("properties", {})
-    if not _COLON.match(entry.key.span.source.text, entry.key.span.end):
+    rest = entry.key.span.source.text[entry.key.span.end :]
+    if not rest.lstrip(" \t").startswith(":"):
         return False  # as in {name} or "? name"
     return _has_empty_value(entry) and entry.name not in known and not is_placeholder(entry.key)
 

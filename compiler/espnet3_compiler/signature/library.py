@@ -4,7 +4,6 @@ import ast
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NamedTuple, TypeVar
@@ -39,7 +38,6 @@ class SyntaxMistake(NamedTuple):
     message: str
 
 
-@dataclass(eq=False, repr=False)
 class ModuleFile:
     """A Python file and the summaries that were read of it so far.
 
@@ -60,22 +58,23 @@ class ModuleFile:
         changed: Whether there are summaries that the cache does not have.
     """
 
-    name: str
-    stamp: tuple[int, int]
-    key: str
-    content: bytes
-    module: ModuleSummary | None = None
-    wrong: SyntaxMistake | None = None
-    imports: tuple[Import, ...] = ()
-    unbound: tuple[UnboundName, ...] = ()
-    names_wrong: SyntaxMistake | None = None
-    calls: tuple[CodeCall, ...] = ()
-    functions: dict[Piece, FunctionSummary] = field(default_factory=dict)
-    classes: dict[Piece, ClassSummary] = field(default_factory=dict)
-    changed: bool = False
-    _nodes: dict[Piece, FunctionNode] = field(default_factory=dict)
-    _text: ModuleText | None = None
-    _source: Source | None = None
+    def __init__(self, name: str, stamp: tuple[int, int], key: str, content: bytes) -> None:
+        self.name = name
+        self.stamp = stamp
+        self.key = key
+        self.content = content
+        self.module: ModuleSummary | None = None
+        self.wrong: SyntaxMistake | None = None
+        self.imports: tuple[Import, ...] = ()
+        self.unbound: tuple[UnboundName, ...] = ()
+        self.names_wrong: SyntaxMistake | None = None
+        self.calls: tuple[CodeCall, ...] = ()
+        self.functions: dict[Piece, FunctionSummary] = {}
+        self.classes: dict[Piece, ClassSummary] = {}
+        self.changed = False
+        self._nodes: dict[Piece, FunctionNode] = {}
+        self._text: ModuleText | None = None
+        self._source: Source | None = None
 
     @property
     def source(self) -> Source:
@@ -126,7 +125,6 @@ _FILES: dict[str, ModuleFile] = {}
 """Files that this process has read; one with a changed stamp is read again."""
 
 
-@dataclass(eq=False, repr=False)
 class Library:
     """The modules that a recipe can import: one library for each compilation.
 
@@ -137,13 +135,16 @@ class Library:
         memo: Results of other modules, by name and arguments, until the compilation ends.
     """
 
-    path: SearchPath
-    folder: Path | None = None
-    buffers: Buffers = field(default_factory=dict)
-    _locations: dict[str, ModuleLocation | None] = field(default_factory=dict)
-    _files: dict[str, ModuleFile | None] = field(default_factory=dict)
-    _beside: dict[Path, "Library"] = field(default_factory=dict)
-    memo: dict[Any, Any] = field(default_factory=dict)
+    def __init__(
+        self, path: SearchPath, folder: Path | None = None, buffers: Buffers = NO_BUFFERS
+    ) -> None:
+        self.path = path
+        self.folder = folder
+        self.buffers = buffers
+        self._locations: dict[str, ModuleLocation | None] = {}
+        self._files: dict[str, ModuleFile | None] = {}
+        self._beside: dict[Path, Library] = {}
+        self.memo: dict[Any, Any] = {}
 
     def remember(self, key: Any, circle: T, make: Callable[[], T]) -> T:
         """Return a result that is made once.

@@ -20,9 +20,8 @@ _STRING_OR_COMMENT = (
     r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''|"
     r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|' + r"'[^'\\\n]*(?:\\.[^'\\\n]*)*'"
 )
-_DEFINITION_HEAD = re.compile(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
+_DEFINITION_HEAD = r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)"
 _FIRST_STATEMENT = r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S"
-_START_PATTERNS = {"": re.compile(r"^[^\s#)\]}]", re.MULTILINE)}
 
 
 class Piece(NamedTuple):
@@ -195,8 +194,9 @@ def _cut_pieces(text: ModuleText, first: int, last: int, indent: str) -> Iterato
     """Yield the pieces whose first line has exactly the indentation."""
     bounds = [*_statement_starts(text, first, last, indent), text.line_starts[last]]
     opened: int | None = None
+    definition = re.compile(_DEFINITION_HEAD)
     for start, end in pairwise(bounds):
-        head = _DEFINITION_HEAD.match(text.text, start)
+        head = definition.match(text.text, start)
         if opened is None:
             opened = start
         if head:
@@ -207,9 +207,7 @@ def _cut_pieces(text: ModuleText, first: int, last: int, indent: str) -> Iterato
 
 
 def _statement_starts(text: ModuleText, first: int, last: int, indent: str) -> Iterator[int]:
-    pattern = _START_PATTERNS.get(indent)
-    if pattern is None:
-        pattern = _START_PATTERNS[indent] = re.compile(rf"^{indent}[^\s#)\]}}]", re.MULTILINE)
+    pattern = re.compile(rf"^{indent}[^\s#)\]}}]", re.MULTILINE)
     for match in pattern.finditer(text.text, text.line_starts[first - 1], text.line_starts[last]):
         if not text.in_string(match.start()):
             yield match.start()

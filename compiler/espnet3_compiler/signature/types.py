@@ -1,6 +1,5 @@
 """The types that annotations are read into: a small tree without names to look up."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -61,11 +60,10 @@ class MappingType(NamedTuple):
     value: "Type"
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownType:
-    """A type that cannot be judged, with its text; no tuple, which a ``SimpleType`` would equal."""
+class UnknownType(str):
+    """A type that cannot be judged, its text; no tuple, which a ``SimpleType`` would equal."""
 
-    text: str
+    __slots__ = ()
 
 
 Type = (

@@ -7,7 +7,7 @@ from espnet3_compiler.manifest.recipe import Resolved as Values
 from espnet3_compiler.manifest.recipe import RoleBinding, StageDecl
 from espnet3_compiler.syntax.tree import Node, Scalar, node_at
 
-_GLOBAL = re.compile(r"\$\{(exp_dir|data_dir)\}")
+_GLOBAL = r"\$\{(exp_dir|data_dir)\}"
 
 
 def log_key(stage: StageDecl) -> tuple[str, ...] | None:
@@ -43,7 +43,7 @@ def log_directory(stage: StageDecl, resolved: Values, directories: Mapping[str, 
     if written is None:
         return None
     if log_key(stage) is None:
-        return _GLOBAL.sub(lambda found: directories[found[1]], written).rstrip("/")
+        return re.sub(_GLOBAL, lambda found: directories[found[1]], written).rstrip("/")
     value = log_value(stage, resolved)
     text = value.value if isinstance(value, Scalar) else None
     return text.rstrip("/") or None if isinstance(text, str) else None

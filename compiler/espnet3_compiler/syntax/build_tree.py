@@ -40,9 +40,9 @@ _NODE_EVENTS = (AliasEvent, ScalarEvent, MappingStartEvent, SequenceStartEvent)
 _TEXT_TAG = f"{findings.CORE_TAG}str"
 _RETYPING = {f"{findings.CORE_TAG}{name}" for name in ("int", "float", "bool", "null", "binary")}
 _STYLES = {"'": "single", '"': "double", "|": "literal", ">": "folded"}
-_PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*(?:\s|(?<=\s)#.*)*)*")
+_PROPERTIES = r"(?:[&!][^\s,\[\]{}]*(?:\s|(?<=\s)#.*)*)*"
 """The anchor and the tag of a node, and what separates them from its value."""
-_TAG = re.compile(r"![^\s,\[\]{}]*")
+_TAG = r"![^\s,\[\]{}]*"
 
 
 class _BuiltNode(NamedTuple):
@@ -112,7 +112,7 @@ def _build_node(state: TreeBuilderState, event: Any, depth: int) -> _BuiltNode:
     if depth > MAX_DEPTH or state.nodes > MAX_NODES:
         return _skip_oversized(state, event, start)
     if event.tag is not None:
-        tag = _TAG.search(state.source.text, _start_offset(event))
+        tag = re.compile(_TAG).search(state.source.text, _start_offset(event))
         assert tag
         state.found.append(findings.unknown_tag(state.span(*tag.span()), event.tag))
     if event.anchor is not None:
@@ -288,7 +288,7 @@ def _content_start(state: TreeBuilderState, event: Any) -> int:
     start = _start_offset(event)
     if event.anchor is None and event.tag is None:
         return start
-    properties = _PROPERTIES.match(state.source.text, start)
+    properties = re.compile(_PROPERTIES).match(state.source.text, start)
     assert properties
     at = properties.end()
     return min(at, _end_offset(event)) if isinstance(event, ScalarEvent) else at

@@ -112,7 +112,7 @@ def _unexpected_colon(failure: ParseFailure) -> Diagnostic | None:
     if "mapping values are not allowed" not in failure.message:
         return None
     line, above = failure.line, failure.line_above
-    if OPEN_KEY.match(failure.source.text, line.start, failure.offset):
+    if re.compile(OPEN_KEY).match(failure.source.text, line.start, failure.offset):
         if re.match(KEY_WITHOUT_SPACE, line.text):
             return _missing_colon_or_space(line)
         colon = failure.span(failure.offset, failure.offset + 1)
@@ -121,7 +121,7 @@ def _unexpected_colon(failure: ParseFailure) -> Diagnostic | None:
             Label(colon, 'this ":" is not expected'),
             'write it in quotes: "..."',
         )
-    if above and not OPEN_KEY.match(above.text):
+    if above and not re.match(OPEN_KEY, above.text):
         return _missing_colon_or_space(above, Label(line, "so this does not fit"))
     return _syntax_error(
         "this line is indented more than the block it belongs to",

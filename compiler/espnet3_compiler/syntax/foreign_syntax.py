@@ -18,7 +18,7 @@ _MINUS_SIGNS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212
 _QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
 _QUOTED = rf"[{_QUOTES}](?P<inside>[^\s{_QUOTES}]+)[{_QUOTES}]"
 _BLANKS = "\u00a0\u200b\u200c\u200d\u2007\u202f\u2060\u3000"
-_TUPLE = re.compile(r"\((?P<inside>[^()\[\]{}:#\n]*,[^()\[\]{}:#\n]*)\)")
+_TUPLE = r"\((?P<inside>[^()\[\]{}:#\n]*,[^()\[\]{}:#\n]*)\)"
 _MARKER = re.compile(r"^(?:(?:<{7}|>{7}|\|{7})(?: .*)?|={7})$", re.MULTILINE)
 
 
@@ -79,7 +79,7 @@ def python_tuple(node: Node) -> Sequence | None:
     if not isinstance(node, Scalar) or node.style != "plain" or node.span.text[:1] != "(":
         return None
     source = node.span.source
-    found = _TUPLE.match(source.text, node.span.start)
+    found = re.compile(_TUPLE).match(source.text, node.span.start)
     if found is None or found.end() <= node.span.end:
         return None
     span = Span(source, *found.span())

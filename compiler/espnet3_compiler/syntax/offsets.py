@@ -12,7 +12,7 @@ from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.syntax.tree import Scalar
 
 _BLANK = frozenset(" \t\r\n\x85\u2028\u2029")
-_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r\n|.)", re.DOTALL)
+_ESCAPE = r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r\n|.)"
 _HEX = frozenset("xuU")
 _NAMED = dict(
     zip('0abt\tnvfre "\\/N_LP', '\0\a\b\t\t\n\v\f\r\x1b "\\/\x85\xa0\u2028\u2029', strict=True)
@@ -80,8 +80,9 @@ def _raw_units(raw: str, style: str) -> Iterator[_Unit]:
 
 def _double_quoted_units(raw: str) -> Iterator[_Unit]:
     at, end = 1, len(raw) - 1
+    escape = re.compile(_ESCAPE, re.DOTALL)
     while at < end:
-        match = _ESCAPE.match(raw, at, end) if raw[at] == "\\" else None
+        match = escape.match(raw, at, end) if raw[at] == "\\" else None
         if match is None:
             yield raw[at], at, at + 1
             at += 1

@@ -9,14 +9,14 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.syntax.tree import Node
 
-INDENT = re.compile(r"^[ \t]*(?=[^\s#])", re.MULTILINE)
+INDENT = r"(?m)^[ \t]*(?=[^\s#])"
 """The indentation of a line that is neither blank nor a comment."""
 KEY_WITHOUT_SPACE = r"(?:- +)*[A-Za-z_~][\w.-]*:(?=[^\s:/])"
 """A key and a value without a space between them; two dots or a slash belong to other texts."""
-OPEN_KEY = re.compile(r"(?:- +)*[^\s#'\"\[{][^#]*?:(?:[ \t]+|$)")
+OPEN_KEY = r"(?:- +)*[^\s#'\"\[{][^#]*?:(?:[ \t]+|$)"
 """A key with its colon at the beginning of a line, and the blanks before its value."""
 TRAILING_COMMENT = r"[ \t]+#.*$"
-_VALUE_START = re.compile(r"(?:[,\[{]|[:\-] |^)\s*")
+_VALUE_START = r"(?:[,\[{]|[:\-] |^)\s*"
 
 
 class ParseFailure(NamedTuple):
@@ -50,7 +50,7 @@ class ParseFailure(NamedTuple):
     def line_above(self) -> Span | None:
         """The nearest line above with more than a comment, without indentation and comment."""
         end = line_start(self.source.text, self.offset)
-        indents = list(INDENT.finditer(self.source.text, 0, end))
+        indents = list(re.compile(INDENT).finditer(self.source.text, 0, end))
         return self.content(indents[-1].end()) if indents else None
 
     @property
@@ -110,7 +110,7 @@ def unquoted_flow_value(failure: ParseFailure) -> Span | None:
     if failure.char != "{" or text[at - 1 : at] != "$" or "flow" not in failure.message:
         return None
     first = line_start(text, at)
-    starts = [match.end() for match in _VALUE_START.finditer(text, first, at - 1)]
+    starts = [match.end() for match in re.compile(_VALUE_START).finditer(text, first, at - 1)]
     end, depth = at, 0
     while end < len(text) and text[end] != "\n":
         depth += (text[end] == "{") - (text[end] == "}")

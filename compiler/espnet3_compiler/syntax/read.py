@@ -1,10 +1,10 @@
 """Read YAML texts into trees: a file that is no YAML gives findings, never a traceback."""
 
-import re
 from functools import lru_cache, partial
 from pathlib import Path
 
 from yaml.error import MarkedYAMLError
+from yaml.reader import Reader
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -17,10 +17,6 @@ from espnet3_compiler.syntax.tree import Mapping, Node
 
 MAX_BYTES = 2_000_000
 """Larger files are refused: a recipe is written by hand."""
-
-_FORBIDDEN_CHARACTER = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]"
-)
 
 
 def read_file(
@@ -64,8 +60,8 @@ def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagno
     Returns:
         The root, None if the text is not YAML or holds nothing; and the findings.
     """
-    if bad := _FORBIDDEN_CHARACTER.search(source.text, start):
-        return None, (_disallowed_character(Span(source, bad.start(), bad.end())),)
+    if bad := _disallowed_span(source, start):
+        return None, (_disallowed_character(bad),)
     if conflict := merge_conflict(source, start):
         return None, (conflict,)
     root, found, failure = _parse_document(source, start)
@@ -141,6 +137,15 @@ def _no_mapping(source: Source, root: Node | None) -> Diagnostic:
         f'"{source.name}" holds no mapping of keys to values',
         Label(root.span, 'expected "key: value" lines'),
     )
+
+
+def _disallowed_span(source: Source, start: int) -> Span | None:
+    """Return the first character that the parser refuses, or that is a byte order mark."""
+    refused = Reader.NON_PRINTABLE.search(source.text, start)
+    end = refused.start() if refused else len(source.text)
+    mark = source.text.find("\ufeff", start, end)
+    at = mark if mark >= 0 else end
+    return Span(source, at, at + 1) if at < len(source.text) else None
 
 
 def _disallowed_character(span: Span) -> Diagnostic:

@@ -125,11 +125,11 @@ def _close_bracket(failure: ParseFailure, start: int) -> Iterator[Fix]:
 
 
 def _repair_colon(failure: ParseFailure, line: Span) -> Iterator[Fix]:
-    if key := OPEN_KEY.match(failure.source.text, line.start, failure.offset):
+    if key := re.compile(OPEN_KEY).match(failure.source.text, line.start, failure.offset):
         yield from _add_colon(failure, line.start)
         yield _quote(failure.content(key.end()))
     elif above := failure.line_above:
-        if not OPEN_KEY.match(above.text):
+        if not re.match(OPEN_KEY, above.text):
             yield from _add_colon(failure, above.start)
         yield from _match_indentation(failure, line, above)
 
@@ -159,7 +159,7 @@ def _match_indentation(failure: ParseFailure, line: Span, like: Span) -> Iterato
     """Give a line the indentation of another one: it alone, or with all below it as deep as it."""
     have, wanted = _column(line), _column(like)
     edits: list[Edit] = []
-    for indent in INDENT.finditer(failure.source.text, line.start - have):
+    for indent in re.compile(INDENT).finditer(failure.source.text, line.start - have):
         width = len(indent.group())
         if width < have:
             break

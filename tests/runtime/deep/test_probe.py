@@ -279,9 +279,7 @@ def test_an_undeclared_field_proves_nothing(tmp_path: Path) -> None:
 
 def test_the_contract_of_another_config_declares_nothing(tmp_path: Path) -> None:
     """A second inference reads a field that the contract of the first does not have."""
-    second = (
-        "  second:\n    extends: inference\n    input_key: frames\n    contract: null\nstages:"
-    )
+    second = "  second:\n    extends: inference\n    input_key: frames\n    contract: null\nstages:"
     last = "train, {name: infer, config: inference}, {name: again, run: infer, config: second}]"
     said = ask(tmp_path, {"stages:": second, "train, infer]": last}, data=False)
     assert codes(said) == []

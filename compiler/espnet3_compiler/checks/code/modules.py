@@ -21,7 +21,7 @@ _TIMES = ("always", "called", "maybe")
 """When a module is imported, the most certain first."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RecipeModule:
     """A module of a recipe that something imports.
 

@@ -21,7 +21,7 @@ from espnet3_compiler.signature.resolve_name import find_definition
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.syntax.tree import walk_scalars
 
-_MAKER = re.compile(rb"\bcreate_dataset\b")
+_MAKER = rb"\bcreate_dataset\b"
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -46,7 +46,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 def _is_made_beside(recipe: Recipe) -> bool:
     """Return whether another manifest of the directory may make the data."""
     files = [path for path in find(recipe.directory, "*.yaml") if path != recipe.source.path]
-    return any(_MAKER.search(path.read_bytes()) for path in files if is_file(path))
+    return any(re.search(_MAKER, path.read_bytes()) for path in files if is_file(path))
 
 
 def _builder_makes_it(recipe: Recipe, resolved: Resolved) -> bool:

@@ -246,8 +246,8 @@ def construct(run: Run, path: str, arguments: CallArguments, *, certain: bool) -
         run.memo["class", path] = model_class(run.library, path)
     found: ModelClass | None = run.memo["class", path]
     if found is None or found.constructor is None:
-        return Part(path) if found else None
-    names = _bound(found.constructor, Part(path), arguments)
+        return Part(path, {}) if found else None
+    names = _bound(found.constructor, Part(path, {}), arguments)
     if names is None:
         return None
     key = (path, certain, *_key_of(names))

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -15,7 +15,6 @@ from espnet3_compiler.syntax.tree import Node, Scalar
 _MOST_SHAPES = 24
 
 
-@dataclass(eq=False, repr=False, slots=True)
 class Place:
     """Where a value is written.
 
@@ -25,9 +24,10 @@ class Place:
         scope: What one run of that function, or one target of the recipe, has alone.
     """
 
-    node: ast.expr | Node
-    body: FunctionBody | None
-    scope: object
+    def __init__(self, node: ast.expr | Node, body: FunctionBody | None, scope: object) -> None:
+        self.node = node
+        self.body = body
+        self.scope = scope
 
     @property
     def key(self) -> tuple[object, object]:
@@ -64,7 +64,6 @@ class Constant(NamedTuple):
     places: tuple[Place, ...] = ()
 
 
-@dataclass(eq=False, repr=False, slots=True)
 class CallArgument:
     """What a call is given.
 
@@ -73,8 +72,9 @@ class CallArgument:
         place: Where it is written.
     """
 
-    value: "Value"
-    place: Place | None = None
+    def __init__(self, value: "Value", place: Place | None = None) -> None:
+        self.value = value
+        self.place = place
 
     @property
     def number(self) -> int | None:
@@ -147,7 +147,6 @@ class Layer:
         return f"{self.name}({given})"
 
 
-@dataclass(eq=False, repr=False, slots=True)
 class Part:
     """An object of a class of the recipe.
 
@@ -157,9 +156,10 @@ class Part:
         changed: Whether something else may have changed it.
     """
 
-    path: str
-    attributes: dict[str, "Value"] = field(default_factory=dict)
-    changed: bool = False
+    def __init__(self, path: str, attributes: dict[str, "Value"]) -> None:
+        self.path = path
+        self.attributes = attributes
+        self.changed = False
 
 
 class Group(NamedTuple):

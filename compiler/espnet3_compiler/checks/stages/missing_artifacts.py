@@ -34,10 +34,10 @@ from espnet3_schemas import TARGET, load
 
 _WEIGHT_SUFFIXES = (".ckpt", ".pth", ".pt", ".safetensors")
 
-_KEPT_CHECKPOINTS = re.compile(r"(?:epoch|averaged_).*")
+_KEPT_CHECKPOINTS = r"(?:epoch|averaged_).*"
 """The file names of checkpoints that training keeps beside its outputs."""
 
-_OTHER_FILES = re.compile(rf"{_KEPT_CHECKPOINTS.pattern}|.*_stats\.npz|.*\.log")
+_OTHER_FILES = rf"{_KEPT_CHECKPOINTS}|.*_stats\.npz|.*\.log"
 """Files beside the outputs of a stage: of a Dataset's own features each has its statistics."""
 
 
@@ -133,7 +133,7 @@ def _check_checkpoint_path(
     elif len(rest) == 1 and stage_kind(stages[directory]) == "train":
         outputs = (outputs_of(stages[directory], recipe) or {}).values()
         written = [file for file in outputs if file.endswith(_WEIGHT_SUFFIXES)]
-        if rest[0] not in written and not _KEPT_CHECKPOINTS.fullmatch(rest[0]) and written:
+        if rest[0] not in written and not re.fullmatch(_KEPT_CHECKPOINTS, rest[0]) and written:
             yield _unknown_part(node, path, index + 1, written, f'stage "{directory}" writes no')
 
 
@@ -186,7 +186,7 @@ def _check_path(
     if directory not in stages:
         if file in outputs and is_certain_match(directory, stages):
             yield _unknown_part(node, path, index, list(stages), "no stage is called")
-    elif file not in outputs and not _OTHER_FILES.fullmatch(rest[-1]):
+    elif file not in outputs and not re.fullmatch(_OTHER_FILES, rest[-1]):
         known = [PurePosixPath(one).name for one in outputs if one.count("/") == len(rest) - 1]
         meant = closest_match(rest[-1], known)
         sibling = "/".join((*rest[:-1], meant)) if meant else ""

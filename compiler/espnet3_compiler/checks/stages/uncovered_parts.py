@@ -29,7 +29,7 @@ _SEQUENTIAL = r"(?:torch\.)?nn\.Sequential"
 _UNSURE = r"requires_grad|named_parameters|setattr|delattr|\bdel\b|freeze|__dict__"
 """Code by which a parameter may not be trained, or not be there."""
 
-_PLAIN_SELECTOR = re.compile(r"(?!weight|bias)[A-Za-z_]\w*(?:\.\w+)*")
+_PLAIN_SELECTOR = r"(?!weight|bias)[A-Za-z_]\w*(?:\.\w+)*"
 """A selector that names no parameter of a layer of PyTorch itself."""
 
 
@@ -65,7 +65,7 @@ def _selectors(config: Mapping) -> list[str]:
     if not nothing or not isinstance(named, Mapping) or not has_certain_keys(named):
         return []
     texts = [text_of(node_at(entry.value, ("params",))) for entry in named]
-    return texts if all(map(_PLAIN_SELECTOR.fullmatch, texts)) else []
+    return texts if all(re.fullmatch(_PLAIN_SELECTOR, text) for text in texts) else []
 
 
 def _uncovered(selectors: list[str], recipe: Recipe, model: Mapping) -> list[str]:

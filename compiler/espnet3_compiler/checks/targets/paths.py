@@ -1,7 +1,6 @@
 """Findings about the dotted path of a target that names no class or function."""
 
 from collections.abc import Iterable
-from glob import escape
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
@@ -270,6 +269,8 @@ def _whole_fix(path: Scalar, meant: str) -> Fix | None:
 
 def _where_to_get(path: Scalar, library: Library) -> str:
     """Return where to get a package that resembles no other: a recipe beside may have it."""
+    from glob import escape
+
     name, here = str(path.value).partition(".")[0], library.path.folder
     for found in sorted(find(here.parent, f"*/{escape(name)}/")):
         beside = library.beside(found.parent)

@@ -28,10 +28,8 @@ from espnet3_schemas import TARGET
 MEASURED_VALUES = ("valid/loss", "train/loss")
 VALUE_FORM = "values are called train/NAME and valid/NAME, for example valid/loss"
 
-_MINIMIZED = re.compile(
-    r"(?:.*[/_])?(?:loss|wer|cer|ter|error|err|ppl|perplexity|mae|mse|rmse|nll|eer|der)"
-)
-_MAXIMIZED = re.compile(
+_MINIMIZED = r"(?:.*[/_])?(?:loss|wer|cer|ter|error|err|ppl|perplexity|mae|mse|rmse|nll|eer|der)"
+_MAXIMIZED = (
     r"(?:.*[/_])?(?:acc|accuracy|f1|f1_score|bleu|recall|precision|auc|auroc|uar|pesq|stoi)"
 )
 _NEGATED = r"neg|negative|minus|inverse"
@@ -127,7 +125,7 @@ def is_misspelt(name: str) -> bool:
 
 def likely_mode(name: str) -> str:
     """Return whether the best of a value is its least or its greatest, as its name says."""
-    return "max" if _MAXIMIZED.fullmatch(name.casefold()) else "min"
+    return "max" if re.fullmatch(_MAXIMIZED, name.casefold()) else "min"
 
 
 def has_own_callbacks(config: Mapping) -> bool:
@@ -208,7 +206,7 @@ def _check_mode(value: MonitoredValue) -> Iterator[Diagnostic]:
     taken = str(given.value) if given else value.default
     better = {"max": "min", "min": "max"}.get(str(taken))
     wrong, name = _MINIMIZED if taken == "max" else _MAXIMIZED, str(monitor.value).casefold()
-    if better is None or not wrong.fullmatch(name) or re.search(_NEGATED, name):
+    if better is None or not re.fullmatch(wrong, name) or re.search(_NEGATED, name):
         return
     message = f'"{monitor.value}" is best where it is {better}imal, not {taken}imal'
     if given is None:
