@@ -11,6 +11,7 @@ from espnet3_compiler.checks.data import (
     fields,
     item_pairs,
     mappings,
+    output_rates,
     prepared_parts,
     results,
     sample_rates,
@@ -211,4 +212,5 @@ ALL: tuple[Check, ...] = (
     measured_names.check,
     unpacking.check,
     sample_rates.check,
+    output_rates.check,
 )
