@@ -68,11 +68,7 @@ SISDR = "{_target_: espnet3_runtime.metrics.si_sdr.SISDRImprovement}"
         (', x: "dataset:speech"', "", False),
         ("hyp: text", "hyp: other", False),
         ("[train, infer, measure]", "[train, infer]", False),
-        (
-            "    contract:",
-            "    dataset: {preprocessor: {_target_: src.model.Net}}\n    contract:",
-            False,
-        ),
+        ("    contract:", f"{PREPARED}    contract:", False),
     ],
 )
 def test_recordings_that_are_compared_have_one_rate(check, old, new, found):
