@@ -61,6 +61,7 @@ from espnet3_compiler.checks.paths import (
 )
 from espnet3_compiler.checks.publication import bundles, packed_demo, published_secrets
 from espnet3_compiler.checks.settings import (
+    cluster_counts,
     contract_kinds,
     demo,
     inference_outputs,
@@ -137,6 +138,7 @@ ALL: tuple[Check, ...] = (
     unread_trainings.check,
     unread_labels.check,
     vocabularies.check,
+    cluster_counts.check,
     output_types.check,
     bundles.check,
     packed_demo.check,
