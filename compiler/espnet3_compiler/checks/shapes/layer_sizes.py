@@ -30,19 +30,25 @@ def _findings(
     recipe: Recipe, resolved: Resolved, targets: list[TargetNode]
 ) -> Iterator[Diagnostic]:
     from espnet3_compiler.checks.shapes.interpreter import start_run
+    from espnet3_compiler.checks.shapes.list_ends import list_findings
     from espnet3_compiler.checks.shapes.losses import loss_findings
     from espnet3_compiler.checks.shapes.mismatches import layer_findings
     from espnet3_compiler.checks.shapes.plain_values import plain_findings
     from espnet3_compiler.checks.shapes.refused_layers import refusal_findings
     from espnet3_compiler.checks.shapes.steps import step_findings
-    from espnet3_compiler.checks.shapes.targets import changes_layers, follow_target
+    from espnet3_compiler.checks.shapes.targets import (
+        changes_layers,
+        follow_features,
+        follow_target,
+    )
 
     run = start_run(recipe.library)
     for target in targets:
         follow_target(run, target)
+    follow_features(run, recipe, resolved)
     diagnostics = [*layer_findings(run), *plain_findings(run.plain)]
     diagnostics += refusal_findings(run.refused)
-    diagnostics += step_findings(run)
+    diagnostics += [*list_findings(run.beyond), *step_findings(run)]
     diagnostics += loss_findings(run, recipe, resolved)
     if diagnostics and not changes_layers(run, recipe_modules(recipe, resolved)):
         yield from first_per_location(diagnostics)
