@@ -69,6 +69,7 @@ from espnet3_compiler.checks.settings import (
     metrics,
     same_data,
     test_sets,
+    tokenized_fields,
 )
 from espnet3_compiler.checks.shapes import layer_sizes
 from espnet3_compiler.checks.stages import (
@@ -139,6 +140,7 @@ ALL: tuple[Check, ...] = (
     unread_labels.check,
     vocabularies.check,
     cluster_counts.check,
+    tokenized_fields.check,
     output_types.check,
     bundles.check,
     packed_demo.check,
