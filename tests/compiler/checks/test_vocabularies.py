@@ -85,3 +85,53 @@ def test_labels_of_clusters(check, old, new, found):
     text = LABELS.replace(old, new).replace("GIVEN", "8")
     here = [one for one in check(text, CLASSES) if one[0] == "R434"]
     assert here == ([("R434", "8")] if found else [])
+
+
+TOKENIZERS = """\
+configs:
+  training:
+    dataset:
+      train: [{data_src_args: {split: train}}]
+      preprocessor:
+        _target_: espnet3_runtime.data.preprocess.TextToTokens
+        tokenizer: ${stages.small.tokenizer_model}
+    tokenizer: {vocab_size: 30}
+  other: {extends: training, tokenizer: {vocab_size: 32}}
+  inference:
+    checkpoint: ${stages.train.best_checkpoint}
+    dataset: {test: [{name: dev}]}
+    runner:
+      _target_: src.model.Runner
+      token_list: ${stages.small.token_list}
+      tokenizer_model: ${stages.small.tokenizer_model}
+      lm_tokens: ${stages.large.tokenizer_model}
+stages:
+  - {name: small, run: train_tokenizer, config: training}
+  - {name: large, run: train_tokenizer, config: other}
+  - {name: train, config: training}
+  - infer
+"""
+RUNNER = {
+    "src/model.py": "class Net:\n    def __init__(self, size: int): ...\n"
+    "class Runner:\n    def __init__(self, token_list, tokenizer_model=None, lm_tokens=None): ...\n"
+    "    def __call__(self, model, speech, **_): ...\n"
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", None),
+        (
+            "_model: ${stages.small.tokenizer_model}\n      lm_tokens",
+            "_model",
+            "large.tokenizer_model",
+        ),
+        ("token_list: ${stages.small", "token_list: ${stages.large", "large.token_list"),
+        ("      token_list: ${stages.small.token_list}\n", "", None),
+    ],
+)
+def test_tokens_and_their_tokenizer_are_of_one_stage(check, old, new, found):
+    head = HEAD.replace("GIVEN", "8")
+    here = [one for one in check(head + TOKENIZERS.replace(old, new), RUNNER) if one[0] == "R434"]
+    assert here == ([("R434", f"${{stages.{found}}}")] if found else [])
