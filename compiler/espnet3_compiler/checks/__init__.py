@@ -61,7 +61,6 @@ from espnet3_compiler.checks.paths import (
 )
 from espnet3_compiler.checks.publication import bundles, packed_demo, published_secrets
 from espnet3_compiler.checks.settings import (
-    cluster_counts,
     contract_kinds,
     demo,
     inference_outputs,
@@ -69,7 +68,6 @@ from espnet3_compiler.checks.settings import (
     metrics,
     same_data,
     test_sets,
-    tokenized_fields,
 )
 from espnet3_compiler.checks.shapes import layer_sizes
 from espnet3_compiler.checks.stages import (
@@ -94,6 +92,7 @@ from espnet3_compiler.checks.stages import (
     vocabularies,
 )
 from espnet3_compiler.checks.targets import check, partial_objects
+from espnet3_compiler.checks.tokens import cluster_counts, tokenized_fields
 from espnet3_compiler.checks.training import (
     batches,
     callbacks,

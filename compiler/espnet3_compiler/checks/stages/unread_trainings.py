@@ -120,7 +120,13 @@ def _is_trial(training: StageDecl, resolved: Resolved) -> bool:
 
 
 def may_be_read(producer: StageDecl, recipe: Recipe, resolved: Resolved) -> bool:
-    """Return whether a later stage may read what a stage makes without saying so in a reference."""
+    """Return whether a later stage may read what a stage makes without saying so in a reference.
+
+    Args:
+        producer: The stage that makes it.
+        recipe: The recipe.
+        resolved: The values of the configs.
+    """
     own = PurePosixPath(resolved.globals.get("exp_dir", "exp")) / stage_name(producer)
     after = recipe.stages[recipe.stages.index(producer) + 1 :]
     return any(_may_read(stage, own, recipe, resolved) for stage in after)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.encoded_fields import (
+from espnet3_compiler.checks.tokens.encoded_fields import (
     DEFAULT_FIELD,
     TOKENIZER_OUTPUT,
     EncodedField,
