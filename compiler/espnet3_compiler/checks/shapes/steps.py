@@ -41,7 +41,7 @@ def step_findings(run: Run) -> list[Diagnostic]:
     """Return R816, once for each place."""
     parts = list({id(one): one for one in run.memo.values() if isinstance(one, Part)}.values())
     steps = {step.value for one in parts for _, step in _steps_of(one)}
-    if not steps:
+    if all(_may_be_meant(one, other) for one in steps for other in steps):
         return []
     return first_per_location(found for one in parts for found in _check_part(one, run))
 
@@ -127,8 +127,7 @@ def _step_of_count(part: Part, position: int, run: Run) -> Constant | None:
         if isinstance(one, ast.BinOp) and isinstance(one.op, ast.FloorDiv)
     ]
     owner, _, name = divided[0].rpartition(".") if len(divided) == 1 else ("", "", "")
-    value = part.attributes.get(name) if owner == "self" else None
-    return value if isinstance(value, Constant) and type(value.value) is int else None
+    return dict(_steps_of(part)).get(name) if owner == "self" else None
 
 
 def _finding(handed: _Handed, name: str, made: Constant, step: Constant) -> Iterator[Diagnostic]:
