@@ -32,6 +32,7 @@ _LITERAL_TEXTS = ("R210", "R706", "R707")
 
 _WRONG_READS = (
     *("R203", "R204", "R205", "R210", "R3", "R403", "R404", "R409", "R411", "R416", "R417", "R432"),
+    "R434",
 )
 """Codes of references that are wrong, of which one may be meant for what nothing reads."""
 
@@ -55,7 +56,8 @@ def without_consequences(
       in a value of a wrong type.
     * A number as a key in a mapping where none can stand.
     * A text of a wrong form because of a ``${…}`` in it that is wrong itself.
-    * An order of stages that only the value of an unknown key requires, or an unknown output.
+    * An order of stages that only the value of an unknown key requires, an unknown output, or
+      weights or tokens of another stage than is meant.
     * A name that an installed module does not have, as a module of the recipe hides it, and a
       bundle that lacks that module.
     * A config that is left over, as a stage was probably meant to read it.
@@ -110,6 +112,7 @@ def without_consequences(
     wrong_stage_keys = [f.primary.span for f in found if f.message.startswith('"stages[')]
     twice = {name for f in found if f.code == "R201" for name in re.findall(_QUOTED, f.message)}
     unmade = [f.primary.span for f in found if f.code == "R404"]
+    of_others = [f.primary.span for f in found if f.code in ("R417", "R434")]
     phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
     unfit = [f.primary.span for f in found if f.code == "R429"]
     supers = {(span.source, span.text.replace("def ", "super().")) for span in unfit}
@@ -141,6 +144,7 @@ def without_consequences(
             or (code == "R603" and any(_is_value_of(o, span_key(span)) for o in mistyped))
             or (code in ("R402", "R403") and any(_is_needed_at(f, other) for other in unmade))
             or (code == "R402" and _is_required_by_ignored_key(f, ignored_keys))
+            or (code == "R402" and any(_is_needed_at(f, other) for other in of_others))
             or (code == "R207" and f'"{span.text}"' in meant)
             or (code == "R211" and span_key(span) in causes)
             or (

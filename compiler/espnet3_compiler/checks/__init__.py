@@ -11,6 +11,7 @@ from espnet3_compiler.checks.data import (
     fields,
     item_pairs,
     mappings,
+    output_rates,
     prepared_parts,
     results,
     sample_rates,
@@ -51,6 +52,7 @@ from espnet3_compiler.checks.paths import (
     card_template,
     directories,
     files,
+    inferred_files,
     links,
     missing_data,
     pretrained,
@@ -84,11 +86,13 @@ from espnet3_compiler.checks.stages import (
     stage_outputs,
     uncovered_parts,
     unread_keys,
+    unread_labels,
     unread_trainings,
     unwritten_paths,
     vocabularies,
 )
 from espnet3_compiler.checks.targets import check, partial_objects
+from espnet3_compiler.checks.tokens import cluster_counts, tokenized_fields
 from espnet3_compiler.checks.training import (
     batches,
     callbacks,
@@ -132,7 +136,10 @@ ALL: tuple[Check, ...] = (
     same_work.check,
     same_scores.check,
     unread_trainings.check,
+    unread_labels.check,
     vocabularies.check,
+    cluster_counts.check,
+    tokenized_fields.check,
     output_types.check,
     bundles.check,
     packed_demo.check,
@@ -142,6 +149,7 @@ ALL: tuple[Check, ...] = (
     metrics.check,
     metric_inputs.check,
     files.check,
+    inferred_files.check,
     written_paths.check,
     card_template.check,
     links.check,
@@ -207,4 +215,5 @@ ALL: tuple[Check, ...] = (
     measured_names.check,
     unpacking.check,
     sample_rates.check,
+    output_rates.check,
 )

@@ -161,3 +161,75 @@ def test_another_model_may_only_show_whether_a_start_helps(check):
     head = HEAD.replace("models:", "models:\n  other: {_target_: src.model.Net, size: 8}")
     codes = [[one[0] for one in check(f"{head}{text}")] for text in (named, other)]
     assert ["R818" in found for found in codes] == [True, False]
+
+
+SCORES = """\
+configs:
+  training: {dataset: {train: [{data_src_args: {split: train}}]}}
+  inference:
+    checkpoint: ${stages.train.best_checkpoint}
+    dataset: {test: [{name: dev}]}
+    runner: {_target_: src.model.Net, size: 8}
+    output_keys: [text]
+  beam_inference: {extends: inference, runner: {_target_: src.model.Net, size: 9}}
+  metrics: {metrics: [{metric: METRIC, inputs: {ref: "dataset:text", hyp: text}}]}
+  beam_metrics: {metrics: [{name: x, metric: METRIC, inputs: {ref: "dataset:text", hyp: text}}]}
+stages:
+  - train
+  - {name: infer, config: inference}
+  - {name: infer_beam, run: infer, config: beam_inference}
+  - {name: measure, config: {inference: inference, metrics: metrics}}
+  - {name: measure_beam, run: measure, config: {inference: beam_inference, metrics: beam_metrics}}
+""".replace("METRIC", METRIC)
+OTHER = ("{inference: beam_inference, metrics: beam", "{inference: inference, metrics: beam")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", ["inference"]),
+        ("name: measure_beam", "name: measure_words", []),
+        ("dataset:text", "${stages.infer_beam.inference_dir}", []),
+        ("run: measure", "needs: [infer_beam], run: measure", []),
+        ("  - {name: infer_beam, run: infer, config: beam_inference}\n", "", []),
+        ("  - {name: measure, config: {inference: inference, metrics: metrics}}\n", "", []),
+    ],
+)
+def test_other_metrics_score_other_results(check, old, new, found):
+    assert [one for one in check(f"{HEAD}{SCORES}") if one[0] == "R432"] == []
+    text = f"{HEAD}{SCORES.replace(*OTHER).replace(old, new)}"
+    assert [one[1] for one in check(text) if one[0] == "R432"] == found
+
+
+TOKENIZERS = """\
+configs:
+  training:
+    dataset:
+      train: [{data_src_args: {split: train}}]
+      preprocessor: {_target_: src.model.Net, size: "${stages.small.tokenizer_model}"}
+  other:
+    extends: training
+    dataset: {preprocessor: {_target_: src.model.Net, size: "${stages.large.tokenizer_model}"}}
+stages:
+  - {name: small, run: train_tokenizer, config: training}
+  - {name: large, run: train_tokenizer, config: other}
+  - {name: first, run: train, config: training}
+  - {name: second, run: train, config: other}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", []),
+        ("stages.large.", "stages.small.", ["large"]),
+        ("stages.small.", "stages.large.", ["small"]),
+        ('"${stages.large.tokenizer_model}"', '"${exp_dir}/large/tokenizer.model"', []),
+        ("stages.large.tokenizer_model", "oc.env:TOKENS", []),
+        ("  - {name: large, run: train_tokenizer, config: other}\n", "", []),
+        ("config: other}\n", "config: training}\n", ["large"]),
+    ],
+)
+def test_labels_of_every_stage_are_read(check, old, new, found):
+    text = f"{HEAD}{TOKENIZERS.replace(old, new)}"
+    assert [one[1] for one in check(text) if one[0] == "R818"] == found

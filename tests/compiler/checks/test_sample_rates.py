@@ -45,3 +45,59 @@ def test_contract_has_the_rate_of_model_and_data(check, given, data, found):
     head = HEAD.replace("size: 8", given)
     data = data or DATA.replace("RATE = 8000\n", "")
     assert check_rates(check, head, data) == ([("R816", "16000")] if found else [])
+
+
+ENHANCING = """\
+    contract:
+      inputs: {speech: {kind: audio, sample_rate: 16000}}
+      outputs: {text: {kind: audio, sample_rate: 8000}}
+  metrics:
+    metrics: [{metric: METRIC, inputs: {ref: "dataset:clean", hyp: text, x: "dataset:speech"}}]
+stages: [train, infer, measure]
+"""
+PREPARED = "    dataset: {test: [{name: dev}], preprocessor: {_target_: src.model.Net}}\n"
+SISDR = "{_target_: espnet3_runtime.metrics.si_sdr.SISDRImprovement}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", True),
+        ("8000", "16000", False),
+        ("si_sdr.SISDRImprovement", "versa.VERSA", False),
+        (', x: "dataset:speech"', "", False),
+        ("hyp: text", "hyp: other", False),
+        ("[train, infer, measure]", "[train, infer]", False),
+        ("    contract:", f"{PREPARED}    contract:", False),
+    ],
+)
+def test_recordings_that_are_compared_have_one_rate(check, old, new, found):
+    text = ENHANCING.replace("METRIC", SISDR).replace(old, new)
+    sets = "    dataset: {test: [{name: dev}]}\n"
+    configs = CONFIGS.replace(sets, "") if PREPARED in new else CONFIGS
+    rates = [one for one in check(HEAD + configs + text) if one[0] == "R816"]
+    assert rates == ([("R816", "8000")] if found else [])
+
+
+SPEAKING = """\
+    contract:
+      inputs: {text: {kind: text}}
+      outputs: {wave: {kind: audio, sample_rate: 22050}}
+stages: [train, infer]
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "found"),
+    [
+        ("sample_rate: 16000", "", True),
+        ("sample_rate: 22050", "", False),
+        ("sample_rate: 16000", "NATIVE = 22_050\n", False),
+        ("sample_rate: 16000", "# resampled\n", False),
+        ("size: 8", "", False),
+    ],
+)
+def test_a_model_that_speaks_has_the_rate_of_its_output(check, given, code, found):
+    text = HEAD.replace("size: 8", given) + CONFIGS + SPEAKING
+    rates = [one for one in check(text, {"src/model.py": NET + code}) if one[0] == "R816"]
+    assert rates == ([("R816", "22050")] if found else [])

@@ -1,7 +1,8 @@
-"""The size of batches of audio, which is counted in samples.
+"""The size of batches and windows of audio, which is counted in samples.
 
 Passes: ``{type: length, batch_bins: 320000}`` beside a contract with ``speech`` at 16000 Hz.
-Fails: ``{type: length, batch_bins: 300}`` there: every batch holds one utterance.
+Fails: ``{type: length, batch_bins: 300}`` there: every batch holds one utterance; ``{type: chunk,
+chunk_length: 2}``: a window of two samples.
 
 Only audio that nothing but tokenizers and labels of the runtime changes is judged.
 """
@@ -15,11 +16,14 @@ from espnet3_compiler.checks.training.no_effect import is_filled, whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.manifest.values import as_texts, mapping_entries
+from espnet3_compiler.manifest.values import as_texts, mapping_entries, text_of
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, certain_configs
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Mapping, Scalar, is_null, node_at
+
+_SHORTEST = 200
+"""So many of the shortest windows are a second."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -49,7 +53,7 @@ def _declared_rates(recipe: Recipe, resolved: Resolved) -> dict[str, Scalar]:
 def _check_split(
     config: Mapping, split: str, rates: dict[str, Scalar], recipe: Recipe
 ) -> Iterator[Diagnostic]:
-    """Report a limit of batches that is shorter than a second.
+    """Report sizes of batches that are much too short.
 
     Args:
         config: A training config.
@@ -61,22 +65,47 @@ def _check_split(
     batches = block.get("batches") if isinstance(block, Mapping) else None
     if not isinstance(block, Mapping) or not isinstance(batches, Mapping):
         return
-    custom = written_entry(block, "loader") or written_entry(block, "sampler")
-    limit = written_entry(batches, "batch_bins")
     field = next((str(one.value) for one in as_texts(batches.get("length_key"))), "")
-    rate, most = whole_number(rates.get(field)), whole_number(limit.value) if limit else None
-    sized = is_filled(batches) and not custom
-    if not (sized and limit and rate and most and most < rate):
-        return
+    rate = whole_number(rates.get(field))
+    custom = written_entry(block, "loader") or written_entry(block, "sampler")
+    for key, least, label in _limits_of(batches, rate) if rate and not custom else ():
+        limit = written_entry(batches, key)
+        given = whole_number(limit.value) if limit else None
+        short = given and given < least and _is_audio(config, split, field, recipe)
+        if limit and given and rate and short:
+            yield value_finding(
+                "R814",
+                f'{key} counts samples of "{field}": {given} are {given / rate:.2g} s at {rate} Hz',
+                limit.value,
+                label,
+                related=(Label(use_location(rates[field]), "the sample rate"),),
+                advice=(f"write {key} in samples: {given} s are {given * rate}",),
+            )
+
+
+def _limits_of(batches: Mapping, rate: int) -> Iterator[tuple[str, int, str]]:
+    """Yield the sizes in samples that batches have: the key, the least number, what is below it.
+
+    Args:
+        batches: The batches of a split.
+        rate: The sample rate of what they are of.
+    """
+    if is_filled(batches):
+        yield "batch_bins", rate, "every batch holds one utterance"
+    if text_of(batches.get("type")) == "chunk":
+        yield "chunk_length", rate // _SHORTEST, "too short to hear anything"
+
+
+def _is_audio(config: Mapping, split: str, field: str, recipe: Recipe) -> bool:
+    """Return whether a field reaches the batches as the audio that the data have.
+
+    Args:
+        config: A training config.
+        split: ``train`` or ``valid``.
+        field: The field.
+        recipe: The recipe.
+    """
     steps = [entry.node.get("transform") for entry in split_entries(recipe, config, split)]
     if any(not is_null(one) for one in steps):
-        return
-    if keeps_field(recipe.library, preprocessor_of(config, split), field):
-        yield value_finding(
-            "R814",
-            f'batch_bins counts samples of "{field}": {most} are {most / rate:.2g} s at {rate} Hz',
-            limit.value,
-            "every batch holds one utterance",
-            related=(Label(use_location(rates[field]), "the sample rate"),),
-            advice=(f"write batch_bins in samples: {most} s are {most * rate}",),
-        )
+        return False
+    return keeps_field(recipe.library, preprocessor_of(config, split), field)

@@ -6,7 +6,7 @@ has ``RATE = 8000``.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions, recipe_modules
 from espnet3_compiler.checks.findings import value_finding
@@ -21,22 +21,17 @@ from espnet3_compiler.syntax.provenance import is_fixable, use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
 
-_ARGUMENT = "sample_rate"
-_ARGUMENTS = (_ARGUMENT, "sampling_rate", "fs")
-_RESAMPLING = (b"resampl", b"Resampl", b"orig_freq", b"orig_sr", b"interp")
+RATE_ARGUMENT = "sample_rate"
+RATE_ARGUMENTS = (RATE_ARGUMENT, "sampling_rate", "fs")
+RESAMPLING = (b"resampl", b"Resampl", b"orig_freq", b"orig_sr", b"interp")
 _CONSTANT = r"^(?:RATE|SAMPLE_RATE|SAMPLING_RATE|SR|FS)(?:: int)? *= *([1-9][0-9_]{3,6})\b"
 """A sample rate that a module keeps under a name."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R816."""
-    packages = {str(name.value).partition(".")[0] for _, name in data_modules(recipe, resolved)}
-    of_data: list[RecipeModule] = []
-    others: list[RecipeModule] = []
-    for module in recipe_modules(recipe, resolved):
-        is_of_data = module.location.name.partition(".")[0] in packages
-        (of_data if is_of_data else others).append(module)
-    if not recipe.complete or any_mentions(others, _RESAMPLING):
+    of_data, others = split_modules(recipe, resolved)
+    if not recipe.complete or any_mentions(others, RESAMPLING):
         return  # what data sets resample is not the audio that a contract takes
     found = []
     for stage in stages_of_kind("infer", recipe):
@@ -45,24 +40,37 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         model = model_of(stage, resolved)
         if declared is None or model is None:
             continue
-        known = _rate_of_model(model) or _rate_of_data(of_data, others, declared)
+        known = rate_of_model(model) or rate_of_data(of_data, others, declared)
         if known and known[0] != declared.value:
             found.append(_finding(declared, *known))
     yield from first_per_location(found)
+
+
+def split_modules(
+    recipe: Recipe, resolved: Resolved
+) -> tuple[list[RecipeModule], list[RecipeModule]]:
+    """Return the modules of the data of a recipe, and the others."""
+    packages = {str(name.value).partition(".")[0] for _, name in data_modules(recipe, resolved)}
+    of_data: list[RecipeModule] = []
+    others: list[RecipeModule] = []
+    for module in recipe_modules(recipe, resolved):
+        is_of_data = module.location.name.partition(".")[0] in packages
+        (of_data if is_of_data else others).append(module)
+    return of_data, others
 
 
 def _declared_rate(config: Mapping) -> Scalar | None:
     """Return the sample rate of the only audio that a contract takes."""
     inputs = node_at(config, ("contract", "inputs"))
     fields = [entry.value for entry in inputs] if isinstance(inputs, Mapping) else []
-    rates = [one.get(_ARGUMENT) for one in fields if isinstance(one, Mapping)]
+    rates = [one.get(RATE_ARGUMENT) for one in fields if isinstance(one, Mapping)]
     given = [rate for rate in rates if isinstance(rate, Scalar) and isinstance(rate.value, int)]
     return given[0] if len(given) == 1 else None
 
 
-def _rate_of_model(model: Mapping) -> tuple[int, Span, str] | None:
+def rate_of_model(model: Mapping) -> tuple[int, Span, str] | None:
     """Return the only sample rate among the arguments of a model, and where it is given."""
-    leaves = [leaf for path, leaf in walk_scalars(model) if path and path[-1] in _ARGUMENTS]
+    leaves = [leaf for path, leaf in walk_scalars(model) if path and path[-1] in RATE_ARGUMENTS]
     rates = {_hertz(leaf) for leaf in leaves}
     rate = next(iter(rates), None)
     return (rate, use_location(leaves[0]), "the model") if rate and len(rates) == 1 else None
@@ -74,7 +82,7 @@ def _hertz(node: Scalar) -> int | None:
     return int(match[1]) * 1000 if match else whole_number(node)
 
 
-def _rate_of_data(
+def rate_of_data(
     of_data: list[RecipeModule], others: list[RecipeModule], declared: Scalar
 ) -> tuple[int, Span, str] | None:
     """Return the rate that the module of the data keeps, unless code has the declared one, too.
@@ -85,8 +93,7 @@ def _rate_of_data(
         declared: The sample rate of the contract.
     """
     number = int(str(declared.value))
-    words = (str(number).encode(), f"{number:_}".encode())
-    if any_mentions((*of_data, *others), words) or any_mentions(of_data, _RESAMPLING):
+    if mentions_number((*of_data, *others), number) or any_mentions(of_data, RESAMPLING):
         return None
     found = [
         (int(match[1].replace("_", "")), _span_of(module, match), "the data")
@@ -94,6 +101,11 @@ def _rate_of_data(
         for match in re.finditer(_CONSTANT, module.file.source.text, re.MULTILINE)
     ]
     return found[0] if len({rate for rate, _, _ in found}) == 1 else None
+
+
+def mentions_number(modules: Sequence[RecipeModule], number: int) -> bool:
+    """Return whether a module has a number, also as ``16_000``."""
+    return any_mentions(modules, (str(number).encode(), f"{number:_}".encode()))
 
 
 def _span_of(module: RecipeModule, match: re.Match[str]) -> Span:

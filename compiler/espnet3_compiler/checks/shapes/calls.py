@@ -37,6 +37,7 @@ _CHAINED = ("eval", "train", "to", "cuda", "cpu", "float", "half", "double", "re
 _HARMLESS = (
     *("parameters", "named_parameters", "children", "named_children", "modules", "state_dict"),
     *("flatten_parameters", "reset_parameters", "zero_grad", "named_modules", "buffers"),
+    "register_buffer",
 )
 _OF_TENSORS = ("torch", "torch.nn.functional", "torch.nn.utils.rnn")
 _WRAPPING = ("weight_norm", "spectral_norm")

@@ -7,11 +7,13 @@ from typing import Any
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.shapes.list_ends import BeyondEnd, beyond_end
 from espnet3_compiler.checks.shapes.names import module_constant
 from espnet3_compiler.checks.shapes.plain_values import PlainValue
 from espnet3_compiler.checks.shapes.refused_layers import RefusedLayer, refused_layer
 from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch
 from espnet3_compiler.checks.shapes.values import (
+    CallArgument,
     CallArguments,
     Constant,
     Group,
@@ -42,6 +44,7 @@ class Run:
         mismatches: Sizes that do not fit.
         plain: Values of Python where tensors should be.
         refused: Layers that cannot be constructed.
+        beyond: Items that lists do not have.
         memo: Results, by function and arguments.
         entered: The methods that are certainly called, each with its object.
         active: The functions that called one another to get here.
@@ -56,6 +59,7 @@ class Run:
         self.mismatches: list[Mismatch] = []
         self.plain: list[PlainValue] = []
         self.refused: list[RefusedLayer] = []
+        self.beyond: list[BeyondEnd] = []
         self.memo: dict[Any, Any] = {}
         self.entered: set[tuple[Part, str]] = set()
         self.active: list[ast.AST] = []
@@ -114,6 +118,12 @@ class FollowedFunction:
         found = refused_layer(self.run.library, path, arguments) if self.certain else None
         if found is not None:
             self.run.refused.append(found)
+
+    def report_index(self, index: CallArgument, count: int) -> None:
+        """Note an item that is certainly taken of a list of so many, if it has none such."""
+        found = beyond_end(index, count) if self.certain else None
+        if found is not None:
+            self.run.beyond.append(found)
 
     def look_up(self, name: str) -> Value:
         """Return what a dotted name is."""

@@ -313,6 +313,10 @@ def _arguments(
     return CallArguments(tuple(given), words, complete)
 
 
+def _argument(node: ast.expr, frame: FollowedFunction) -> CallArgument:
+    return CallArgument(frame.constant(node), Place(node, frame.body, frame.scope))
+
+
 def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
     """Return a part of a value."""
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
@@ -320,6 +324,7 @@ def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
     items = list_items(value)
     if items is not None and len(places) == 1:
         place = places[0]
+        frame.report_index(_argument(index, frame), len(items))
         whole = isinstance(place, int) and -len(items) <= place < len(items)
         return items[place] if whole and isinstance(place, int) else None
     known = isinstance(value, Tensor) and _UNKNOWN not in places

@@ -19,7 +19,7 @@ from espnet3_schemas import TARGET
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R524, R523 for a layer, R504 for a list for a tensor, R428 for a trained model."""
+    """Yield R524, R523 for a layer, R504 for a list, R428 for a loss, R816 for steps of frames."""
     found = distinct_targets(find_targets(recipe, resolved))
     targets = [one for one in found if one.judged and _is_own(recipe, one)]
     if targets:
@@ -30,17 +30,25 @@ def _findings(
     recipe: Recipe, resolved: Resolved, targets: list[TargetNode]
 ) -> Iterator[Diagnostic]:
     from espnet3_compiler.checks.shapes.interpreter import start_run
+    from espnet3_compiler.checks.shapes.list_ends import list_findings
     from espnet3_compiler.checks.shapes.losses import loss_findings
     from espnet3_compiler.checks.shapes.mismatches import layer_findings
     from espnet3_compiler.checks.shapes.plain_values import plain_findings
     from espnet3_compiler.checks.shapes.refused_layers import refusal_findings
-    from espnet3_compiler.checks.shapes.targets import changes_layers, follow_target
+    from espnet3_compiler.checks.shapes.steps import step_findings
+    from espnet3_compiler.checks.shapes.targets import (
+        changes_layers,
+        follow_features,
+        follow_target,
+    )
 
     run = start_run(recipe.library)
     for target in targets:
         follow_target(run, target)
+    follow_features(run, recipe, resolved)
     diagnostics = [*layer_findings(run), *plain_findings(run.plain)]
     diagnostics += refusal_findings(run.refused)
+    diagnostics += [*list_findings(run.beyond), *step_findings(run)]
     diagnostics += loss_findings(run, recipe, resolved)
     if diagnostics and not changes_layers(run, recipe_modules(recipe, resolved)):
         yield from first_per_location(diagnostics)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions
+from espnet3_compiler.checks.data.bodies import method_body
 from espnet3_compiler.checks.shapes.calls import call_method, construct
 from espnet3_compiler.checks.shapes.classes import GROWING, model_class
 from espnet3_compiler.checks.shapes.frames import Run
@@ -18,8 +19,11 @@ from espnet3_compiler.checks.shapes.values import (
 )
 from espnet3_compiler.checks.targets.nodes import TargetNode, flag_value, keyword_arguments
 from espnet3_compiler.expressions.template import is_unresolved
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
 from espnet3_compiler.syntax.span_key import span_key
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, children, to_python
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, children, node_at, to_python
 from espnet3_schemas import TARGET
 
 _REPLACING = (
@@ -32,6 +36,8 @@ _SETTING = rb"([\w.\])]+)\.(\w+)\s*(?:=(?!=)|\.(?:%s)\()" % "|".join(GROWING).en
 _OF_LAYERS = frozenset((b"weight", b"data", *(name.encode() for name in SIZES)))
 
 _STEP = "training_step"
+_FEATURES, _LAYER = "extract_features", "layer"
+"""The method that a cluster stage calls, and the argument that its config gives."""
 _LAYERS = "torch.nn."
 
 
@@ -47,6 +53,30 @@ def follow_target(run: Run, target: TargetNode) -> None:
     for name in ("forward", *((_STEP,) if found.steps else ())):
         if part is not None and (part, name) not in run.entered:
             call_method(run, part, name, CallArguments(complete=False), certain=True)
+
+
+def follow_features(run: Run, recipe: Recipe, resolved: Resolved) -> None:
+    """Follow what cluster stages call of their models.
+
+    Args:
+        run: What is shared by all that is followed.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
+    for stage in stages_of_kind("cluster", recipe):
+        config, model = certain_config(stage, "training", resolved), model_of(stage, resolved)
+        layer = node_at(config, ("cluster", _LAYER)) if config else None
+        path = target_path(model) if model else ""
+        body = method_body(run.library, path, _FEATURES) if path else None
+        if not isinstance(layer, Scalar) or not model or not body:
+            continue
+        part = construct(run, path, target_arguments(run, model, ()), certain=True)
+        args = body.node.args
+        names = [one.arg for one in (*args.posonlyargs, *args.args, *args.kwonlyargs)][1:]
+        named = {name: CallArgument(None) for name in names}
+        named[_LAYER] = CallArgument(_value(run, layer), Place(layer, None, object()))
+        if part is not None:
+            call_method(run, part, _FEATURES, CallArguments(named=named), certain=True)
 
 
 def target_path(node: Mapping) -> str:

@@ -44,7 +44,7 @@ _FEW = 2
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R818."""
     trainings = {stage_name(one): one for one in stages_of_kind("train", recipe)}
-    if not trainings or not _is_known(recipe, resolved):
+    if not trainings or not is_all_known(recipe, resolved):
         return
     edges = stage_edges(recipe, resolved)
     read = {edge.producer for edge in edges}
@@ -53,7 +53,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     if unread and len(trainings) == 1:
         yield from _check_untrained(unread[0], recipe, resolved)
     used = any(edge.producer in trainings and edge.consumer in users for edge in edges)
-    if len(unread) != 1 or not used or _may_be_read(unread[0], recipe, resolved):
+    if len(unread) != 1 or not used or may_be_read(unread[0], recipe, resolved):
         return
     name = stage_name(unread[0])
     starts = {edge.producer for edge in edges if edge.consumer == name} & {*trainings}
@@ -69,7 +69,7 @@ def _check_untrained(
     """Report inference with new weights, after the only training: of that class, and not read."""
     model = model_of(training, resolved)
     trained = text_of(model.get(TARGET)) if model else None
-    if trained is None or _may_be_read(training, recipe, resolved):
+    if trained is None or may_be_read(training, recipe, resolved):
         return
     for stage in stages_of_kind("infer", recipe):
         config = certain_config(stage, "inference", resolved)
@@ -105,7 +105,7 @@ def _may_be_meant(training: StageDecl, earlier: list[StageEdge], recipe: Recipe)
     return not earlier or any(models.get(one.consumer, own) == own for one in earlier)
 
 
-def _is_known(recipe: Recipe, resolved: Resolved) -> bool:
+def is_all_known(recipe: Recipe, resolved: Resolved) -> bool:
     """Return whether all that the stages read is known."""
     if not recipe.complete or resolved.incomplete or resolved.invalid:
         return False
@@ -119,10 +119,16 @@ def _is_trial(training: StageDecl, resolved: Resolved) -> bool:
     return isinstance(trainer, Mapping) and any(map(trainer.entry, (*TRIALS, *LIMITS)))
 
 
-def _may_be_read(training: StageDecl, recipe: Recipe, resolved: Resolved) -> bool:
-    """Return whether a stage may read a training without saying so in a reference."""
-    own = PurePosixPath(resolved.globals.get("exp_dir", "exp")) / stage_name(training)
-    after = recipe.stages[recipe.stages.index(training) + 1 :]
+def may_be_read(producer: StageDecl, recipe: Recipe, resolved: Resolved) -> bool:
+    """Return whether a later stage may read what a stage makes without saying so in a reference.
+
+    Args:
+        producer: The stage that makes it.
+        recipe: The recipe.
+        resolved: The values of the configs.
+    """
+    own = PurePosixPath(resolved.globals.get("exp_dir", "exp")) / stage_name(producer)
+    after = recipe.stages[recipe.stages.index(producer) + 1 :]
     return any(_may_read(stage, own, recipe, resolved) for stage in after)
 
 

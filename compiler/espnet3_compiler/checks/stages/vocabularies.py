@@ -4,7 +4,7 @@ Passes: ``vocab_size: ${configs.training.tokenizer.vocab_size}``; a larger numbe
 pad to a multiple of eight; a model whose training reads no tokenizer of the recipe.
 Fails: ``vocab_size: 13`` beside ``tokenizer: {vocab_size: 30}``; the size of the tokenizer of
 another training; ``infer`` with the tokens of one tokenizer, and the weights of a training that
-reads another one only.
+reads another one only, or with its tokens and the ``tokenizer_model`` of another one.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,8 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
 
 _ARGUMENT = "vocab_size"
 _PATH = ("tokenizer", _ARGUMENT)
+_PAIR = ("token_list", "tokenizer_model")
+"""Outputs of a tokenizer that say the same, and arguments that are called so."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -52,8 +54,18 @@ def _check_decoding(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             if use.stage in makers
         }
         read = [use for use in uses if use.stage in makers]
-        if trained and read and trained.isdisjoint(use.stage for use in read):
-            yield _other_tokens(read[0], starts[0], min(trained))
+        others = [use for use in read if use.stage not in trained]
+        if len(others) < len(read):  # one of them may be of another model
+            others = [use for use in others if _is_of_pair(use, read)]
+        if trained and others:
+            yield _other_tokens(others[0], starts[0], min(trained))
+
+
+def _is_of_pair(use: OutputUse, read: list[OutputUse]) -> bool:
+    """Return whether an object gets a tokenizer from one stage, and its tokens from another."""
+    named = [one for one in read if one.leaf.path[-1] == one.output in _PAIR]
+    beside = [one for one in named if one.leaf.path[:-1] == use.leaf.path[:-1]]
+    return use in beside and len(beside) == len(_PAIR)
 
 
 def _other_tokens(use: OutputUse, start: StageDecl, tokenizer: str) -> Diagnostic:
