@@ -15,11 +15,12 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-_STRING_OR_COMMENT = (
+STRING_OR_COMMENT = (
     r'#[^\n]*|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|'
     r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''|"
     r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|' + r"'[^'\\\n]*(?:\\.[^'\\\n]*)*'"
 )
+"""A comment, or a text in quotes; for ``re.DOTALL``."""
 _DEFINITION_HEAD = r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)"
 _FIRST_STATEMENT = r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S"
 
@@ -57,7 +58,7 @@ class ModuleText:
     @cached_property
     def _string_bounds(self) -> tuple[list[int], list[int]]:
         spans = [
-            m.span() for m in re.finditer(_STRING_OR_COMMENT, self.text, re.DOTALL) if "\n" in m[0]
+            m.span() for m in re.finditer(STRING_OR_COMMENT, self.text, re.DOTALL) if "\n" in m[0]
         ]
         return [start for start, _ in spans], [end for _, end in spans]
 

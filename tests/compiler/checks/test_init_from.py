@@ -9,6 +9,7 @@ MODEL = """\
 class Net:
     def __init__(self, size: int): self.encoder = self.head = size
 class Other:
+    # has no bdoy
     def __init__(self, size: int): self.body = size
 """
 TEXT = """\
@@ -42,6 +43,7 @@ class Dataset:
         ("esay:body:encoder", [("R205", "esay")]),
         ("none.ckpt:body:encoder", [("R701", "none.ckpt")]),
         ("easy:body:encodr", [("R807", "encodr")]),
+        ("easy:bdoy:encoder", [("R807", "bdoy")]),
         ("data/w.ckpt:body:encoder", []),
     ],
 )

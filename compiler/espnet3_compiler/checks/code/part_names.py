@@ -18,9 +18,13 @@ from espnet3_compiler.signature.flow import all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library, ModuleFile
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.resolve_name import find_definition, resolution_order
+from espnet3_compiler.signature.split_source import STRING_OR_COMMENT
 
 _PLAIN_PACKAGES = frozenset({*sys.stdlib_module_names, "torch", "numpy", "typing_extensions"})
 """Packages that bring no modules of their own, other than those of ``torch.nn``."""
+
+_PROSE = ("#", '"""', "'''")
+"""How comments and docstrings begin."""
 
 _COMPUTED = (
     r"ModuleDict|ParameterDict|OrderedDict|__dict__|__getattr__|importlib|__import__|instantiate"
@@ -130,7 +134,7 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
         targets: The dotted paths of the model and of the objects that it is given.
     """
     files = _files_of(library, targets)
-    texts = [file.text.text for file in files] if files else []
+    texts = [_without_prose(file.text.text) for file in files] if files else []
     if not texts or any(re.search(_COMPUTED, text) for text in texts):
         return None
     words = frozenset(word for text in texts for word in re.findall(r"\w+", text))
@@ -139,6 +143,16 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
     others = {name for name, is_layer in found if not is_layer}
     attributes = dict.fromkeys(name for name, _ in found)
     return PartNames(words, named, tuple(attributes), frozenset(attributes) - others)
+
+
+def _without_prose(text: str) -> str:
+    """Return code without its comments and docstrings, whose words name no part."""
+    return re.sub(
+        STRING_OR_COMMENT,
+        lambda one: "" if one[0].startswith(_PROSE) else one[0],
+        text,
+        flags=re.DOTALL,
+    )
 
 
 def _files_of(library: Library, targets: list[str]) -> list[ModuleFile] | None:

@@ -3,7 +3,8 @@
 Passes: ``freeze: [encoder]`` where the model's code has a word ``encoder``; ``freeze: [layers.0]``.
 Fails: ``freeze: [encodr]``, ``reinit: [haed]``, ``init_from: easy:encoder:encodr``,
 ``optimizers: {a: {params: haed, …}}`` where no code of the model has such a word;
-``freeze: ["*"]``, or a list of all parts.
+``freeze: ["*"]``, or a list of all parts; ``init_from: easy:encoder`` where the model of ``easy``
+has none.
 
 Names are attributes of objects, of which only running code knows all: a part counts as missing
 only if its name is nowhere in the code that builds the model.
@@ -52,6 +53,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         found += _check_contradiction(selectors)
         if names and model and any(key == "freeze" for key, _ in selectors):
             found += _check_rest(selectors, model, recipe.library)
+        found += _check_source(stage, names, recipe, resolved)
     yield from first_per_location(found)
 
 
@@ -77,9 +79,32 @@ def _target_of_weights(stage: StageDecl) -> Scalar | None:
     target = stage.init_parts.rpartition(":")[2]
     if not target or not isinstance(written, Scalar):
         return None
-    end = written.span.start + written.span.text.rfind(target) + len(target)
-    span = written.span._replace(start=end - len(target), end=end)
-    return Scalar(target, span, "plain", written.via)
+    return _word_of(written, target, written.span.text.rfind(target))
+
+
+def _word_of(written: Scalar, word: str, offset: int) -> Scalar:
+    start = written.span.start + offset
+    span = written.span._replace(start=start, end=start + len(word))
+    return Scalar(word, span, "plain", written.via)
+
+
+def _check_source(
+    stage: StageDecl, own: PartNames | None, recipe: Recipe, resolved: Resolved
+) -> Iterator[Diagnostic]:
+    """Report a part that ``init_from`` takes of a model of another stage, which has none."""
+    written = stage.node.get("init_from") if isinstance(stage.node, Mapping) else None
+    part = stage.init_parts.split(":")[1] if stage.init_parts else ""
+    start = stage.init_from.value if part and stage.init_from else None
+    trained = stages_of_kind("train", recipe) if start else ()
+    source = next((one for one in trained if one.name.value == start), None)
+    model = _complete_model(source, resolved) if source else None
+    names = part_names(recipe.library, _targets(model)) if model else None
+    if names is None or not isinstance(written, Scalar):
+        return
+    node = _word_of(written, part, written.span.text.find(f":{part}") + 1)
+    whole = own is not None and own.first_missing(part.split(".")) is None
+    advice = (f"for all of its weights into {part}: SOURCE::{part}",) if whole else ()
+    yield from _check_selector("init_from", node, names, advice)
 
 
 def _check_contradiction(selectors: list[tuple[str, Scalar]]) -> Iterator[Diagnostic]:
@@ -145,7 +170,9 @@ def _check_rest(
         yield _nothing_left(next(iter(frozen.values())))
 
 
-def _check_selector(key: str, node: Scalar, names: PartNames) -> Iterator[Diagnostic]:
+def _check_selector(
+    key: str, node: Scalar, names: PartNames, advice: tuple[str, ...] = ()
+) -> Iterator[Diagnostic]:
     parts = str(node.value).split(".")
     wrong = names.first_missing(parts)
     if wrong is None:
@@ -158,6 +185,8 @@ def _check_selector(key: str, node: Scalar, names: PartNames) -> Iterator[Diagno
         f'no parameter of the model has "{wrong}" in its name, which {key} asks for',
         node,
         "matches nothing",
-        advice=did_you_mean(meant if near else None, *((hint,) if names.attributes else ())),
+        advice=did_you_mean(
+            meant if near else None, *advice, *((hint,) if names.attributes else ())
+        ),
         fix=name_fix(node, meant if near else None, [], sure=False),
     )
