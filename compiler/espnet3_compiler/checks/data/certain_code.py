@@ -96,6 +96,18 @@ def assigned_values(node: FunctionNode, name: str, *, kept: bool = False) -> lis
     return values if len(values) == len(stores) and (kept or not given) else None
 
 
+def assigned_pairs(item: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
+    """Return what a statement sets, each with its value; of ``a, b = x, y`` both."""
+    match item:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            return list(zip(targets, values, strict=False)) if len(targets) == len(values) else []
+        case ast.Assign(targets=targets, value=value):
+            return [(target, value) for target in targets]
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            return [(target, value)]
+    return []
+
+
 def is_asked(node: FunctionNode, name: str) -> bool:
     """Return whether a function asks a parameter what it is or has."""
     for item in all_nodes(node):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
-from espnet3_compiler.checks.data.certain_code import certain_nodes, is_doubtful
+from espnet3_compiler.checks.data.certain_code import assigned_pairs, certain_nodes, is_doubtful
 from espnet3_compiler.checks.methods.attributes import known_attributes
 from espnet3_compiler.checks.shapes.targets import target_path
 from espnet3_compiler.checks.targets.nodes import (
@@ -169,16 +169,7 @@ def _asks(body: FunctionBody, owner: str) -> bool:
 def _attributes_kept(constructor: FunctionBody, name: str) -> Iterator[str]:
     """Yield the attributes of the object that a constructor always sets to an argument."""
     for item in constructor.node.body:
-        match item:
-            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
-                pairs = list(zip(targets, values, strict=False))
-            case ast.Assign(targets=targets, value=value):
-                pairs = [(target, value) for target in targets]
-            case ast.AnnAssign(target=target, value=ast.expr() as value):
-                pairs = [(target, value)]
-            case _:
-                continue
-        for target, value in pairs:
+        for target, value in assigned_pairs(item):
             kept = _name_of(target).removeprefix("self.")
             if kept != _name_of(target) and isinstance(value, ast.Name) and value.id == name:
                 yield kept
