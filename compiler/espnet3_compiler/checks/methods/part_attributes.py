@@ -14,8 +14,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import recipe_modules
-from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
-from espnet3_compiler.checks.data.certain_code import assigned_pairs, certain_nodes, is_doubtful
+from espnet3_compiler.checks.data.bodies import FunctionBody, class_of
+from espnet3_compiler.checks.data.certain_code import (
+    assigned_pairs,
+    called_methods,
+    certain_nodes,
+    is_doubtful,
+)
 from espnet3_compiler.checks.methods.attributes import known_attributes
 from espnet3_compiler.checks.shapes.targets import target_path
 from espnet3_compiler.checks.targets.nodes import (
@@ -85,7 +90,7 @@ def _check_target(recipe: Recipe, resolved: Resolved, target: TargetNode) -> Ite
     if owner is None or not owner.location.local:
         return
     parts = list(_parts_of(recipe.library, target.node))
-    methods = list(_methods(recipe.library, path)) if parts else []
+    methods = called_methods(recipe.library, path, _BEGINNINGS) if parts else []
     for part in parts:
         for read in _reads(recipe, resolved, owner, methods, part.name):
             name = read.item.attr
@@ -105,22 +110,6 @@ def _parts_of(library: Library, node: Mapping) -> Iterator[_Part]:
         known = known_attributes(library, found) if found else None
         if found and known is not None:
             yield _Part(entry.name, inner, found, known)
-
-
-def _methods(library: Library, path: str) -> Iterator[FunctionBody]:
-    """Yield the methods that are called of each object, and those that they call in any case."""
-    waiting, seen = list(_BEGINNINGS), set(_BEGINNINGS)
-    for name in waiting:
-        body = method_body(library, path, name)
-        if body is None:
-            continue
-        yield body
-        for item in certain_nodes(body.node.body):
-            match item:
-                case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=called)):
-                    if called not in seen:
-                        seen.add(called)
-                        waiting.append(called)
 
 
 def _reads(
