@@ -84,7 +84,6 @@ from espnet3_compiler.checks.stages import (
     same_work,
     stage_order,
     stage_outputs,
-    uncovered_parts,
     unread_keys,
     unread_trainings,
     unwritten_paths,
@@ -110,6 +109,7 @@ from espnet3_compiler.checks.training import (
     trainer,
     trial_runs,
 )
+from espnet3_compiler.checks.weights import uncovered_parts
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 

@@ -22,13 +22,13 @@ from espnet3_compiler.checks.data.certain_code import (
     is_doubtful,
 )
 from espnet3_compiler.checks.methods.attributes import known_attributes
-from espnet3_compiler.checks.shapes.targets import target_path
 from espnet3_compiler.checks.targets.nodes import (
     TargetNode,
     distinct_targets,
     find_targets,
     flag_value,
     keyword_arguments,
+    target_path,
 )
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -51,7 +51,7 @@ _REPLACING = ("setattr", "add_module", "register_module", "set_submodule", "get_
 _MOST_NAMED = 8
 
 
-class _Part(NamedTuple):
+class _GivenPart(NamedTuple):
     """An object that is given to a constructor.
 
     Attributes:
@@ -67,7 +67,7 @@ class _Part(NamedTuple):
     known: frozenset[str]
 
 
-class _Read(NamedTuple):
+class _PartRead(NamedTuple):
     """An expression that reads an attribute of a part, and the method that it stands in."""
 
     body: FunctionBody
@@ -99,7 +99,7 @@ def _check_target(recipe: Recipe, resolved: Resolved, target: TargetNode) -> Ite
                 yield _finding(recipe.library, read, part)
 
 
-def _parts_of(library: Library, node: Mapping) -> Iterator[_Part]:
+def _parts_of(library: Library, node: Mapping) -> Iterator[_GivenPart]:
     """Yield the arguments of a target that are objects whose attributes can be listed."""
     for entry in keyword_arguments(node):
         inner = entry.value
@@ -109,12 +109,12 @@ def _parts_of(library: Library, node: Mapping) -> Iterator[_Part]:
         found = class_of(library, path) if path else None
         known = known_attributes(library, found) if found else None
         if found and known is not None:
-            yield _Part(entry.name, inner, found, known)
+            yield _GivenPart(entry.name, inner, found, known)
 
 
 def _reads(
     recipe: Recipe, resolved: Resolved, owner: ClassFound, methods: list[FunctionBody], name: str
-) -> Iterator[_Read]:
+) -> Iterator[_PartRead]:
     """Yield what is certainly read of an argument, and of the attribute that keeps it.
 
     Args:
@@ -136,11 +136,11 @@ def _reads(
                 yield from _reads_in(body, f"self.{kept}")
 
 
-def _reads_in(body: FunctionBody, owner: str) -> Iterator[_Read]:
+def _reads_in(body: FunctionBody, owner: str) -> Iterator[_PartRead]:
     for item in certain_nodes(body.node.body) if not _asks(body, owner) else ():
         match item:
             case ast.Attribute(value=value, ctx=ast.Load()) if _name_of(value) == owner:
-                yield _Read(body, item)
+                yield _PartRead(body, item)
 
 
 def _asks(body: FunctionBody, owner: str) -> bool:
@@ -217,7 +217,7 @@ def _name_of(node: ast.AST) -> str:
     return ""
 
 
-def _finding(library: Library, read: _Read, part: _Part) -> Diagnostic:
+def _finding(library: Library, read: _PartRead, part: _GivenPart) -> Diagnostic:
     """Return the finding about an attribute.
 
     Args:

@@ -16,7 +16,7 @@ from espnet3_compiler.checks.shapes.values import (
     Place,
     Value,
 )
-from espnet3_compiler.checks.targets.nodes import TargetNode, flag_value, keyword_arguments
+from espnet3_compiler.checks.targets.nodes import TargetNode, keyword_arguments, target_path
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.syntax.span_key import span_key
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, children, to_python
@@ -47,14 +47,6 @@ def follow_target(run: Run, target: TargetNode) -> None:
     for name in ("forward", *((_STEP,) if found.steps else ())):
         if part is not None and (part, name) not in run.entered:
             call_method(run, part, name, CallArguments(complete=False), certain=True)
-
-
-def target_path(node: Mapping) -> str:
-    """Return the class that a target constructs; empty where that is not known."""
-    path = node.get(TARGET)
-    plain = isinstance(path, Scalar) and isinstance(path.value, str) and not is_unresolved(path)
-    partial = flag_value(node, "_partial_") is True or node.entry("_args_") is not None
-    return str(path.value) if plain and not partial and isinstance(path, Scalar) else ""
 
 
 def target_arguments(run: Run, node: Mapping, added: tuple[str, ...]) -> CallArguments:

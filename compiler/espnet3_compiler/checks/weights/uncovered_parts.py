@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.code.part_names import parts_of
-from espnet3_compiler.checks.code.trained_layers import layers_of
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.shapes.targets import target_path
+from espnet3_compiler.checks.targets.nodes import target_path
+from espnet3_compiler.checks.weights.trained_layers import layers_of
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
 from espnet3_compiler.checks.data.certain_code import assigned_pairs, is_doubtful
-from espnet3_compiler.checks.shapes.targets import target_path
+from espnet3_compiler.checks.targets.nodes import target_path
 from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.classes import is_module_class, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
