@@ -109,7 +109,7 @@ from espnet3_compiler.checks.training import (
     trainer,
     trial_runs,
 )
-from espnet3_compiler.checks.weights import uncovered_parts
+from espnet3_compiler.checks.weights import plain_tensors, uncovered_parts
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 
@@ -167,6 +167,7 @@ ALL: tuple[Check, ...] = (
     schedule_units.check,
     model_parts.check,
     uncovered_parts.check,
+    plain_tensors.check,
     batches.check,
     audio_units.check,
     label_padding.check,
