@@ -47,7 +47,8 @@ _CHANGING = ("mul", "div", "add", "sub", "mul_", "div_", "add_", "view", "reshap
 _NEUTRAL = {"torch.zeros": ast.Add, "torch.ones": ast.Mult}
 """What would do nothing if it were constant, by what it is used in."""
 
-_CARES = r"__dict__|_buffers|_parameters|state_dict|extra_state|setattr|_apply|manual_seed|seed_everything"
+_SEEDED = r"setattr|manual_seed|seed_everything"
+_CARES = rf"__dict__|_buffers|_parameters|state_dict|extra_state|_apply|{_SEEDED}"
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -172,7 +173,7 @@ def _may_be_cared_for(modules: tuple[RecipeModule, ...], name: str, own: str) ->
         rf"|(?<!init\.)\b\w+_\(\s*\w+\.{name}\b|(?:Parameter|deepcopy)\(.*\.{name}\b"
         rf"|\.{name}\.data\b|{_CARES}"
     )
-    outside = re.compile(rf"(?<!self)\.{name}\s*=(?!=)|setattr|manual_seed|seed_everything")
+    outside = re.compile(rf"(?<!self)\.{name}\s*=(?!=)|{_SEEDED}")
     texts = [(module.location.name, module.file.text.text) for module in modules]
     inside = [text for module, text in texts if module == own]
     others = [text for module, text in texts if module != own]

@@ -10,5 +10,5 @@ class Net(nn.Module):
         self.hidden = 0.1 * torch.randn(size)
         self.layer = nn.Linear(size, size)
 
-    def forward(self, speech, masked, **_):
-        return self.layer(torch.where(masked, self.hidden, speech)).mean()
+    def forward(self, speech, **_):
+        return self.layer(torch.where(speech > 1, self.hidden, speech)).mean()
