@@ -244,6 +244,8 @@ def test_limits_of_a_trial_are_not_left_on(check, trainer, stages, found):
 WARMUP = "_target_: espnet3_runtime.training.schedulers.warmup_cosine"
 COSINE = "_target_: torch.optim.lr_scheduler.CosineAnnealingLR"
 STEPS = "_target_: torch.optim.lr_scheduler.MultiStepLR"
+DECAY = "_target_: torch.optim.lr_scheduler.StepLR"
+EXPONENTIAL = "_target_: torch.optim.lr_scheduler.ExponentialLR"
 EPOCHS = "trainer: {max_epochs: 40}"
 
 
@@ -256,6 +258,16 @@ EPOCHS = "trainer: {max_epochs: 40}"
         (f"scheduler: {{{COSINE}, T_max: 40}}, trainer: {{max_epochs: 40, max_steps: 40}}", None),
         (f"scheduler: {{{STEPS}, milestones: [20, 30]}}, {EPOCHS}", None),
         (f"scheduler: {{{STEPS}, milestones: [200, 300]}}, {EPOCHS}", None),
+        (f"scheduler: {{{DECAY}, step_size: 10, gamma: 0.5}}, {EPOCHS}", "10"),
+        (f"scheduler: {{{DECAY}, step_size: 10}}, {EPOCHS}", "10"),
+        (f"scheduler: {{{DECAY}, step_size: 10}}, {EPOCHS}, scheduler_interval: epoch", None),
+        (f"scheduler: {{{DECAY}, step_size: 1000}}, {EPOCHS}", None),
+        (f"scheduler: {{{DECAY}, step_size: 10, gamma: 0.99}}, {EPOCHS}", None),
+        (f"scheduler: {{{DECAY}, step_size: 10, gamma: 1.5}}, {EPOCHS}", None),
+        (f"scheduler: {{{DECAY}, step_size: 2}}, trainer: {{max_epochs: 4, max_steps: 8}}", None),
+        (f"scheduler: {{{DECAY}, step_size: 2}}, {EPOCHS[:-1]}, limit_train_batches: 1}}", None),
+        (f"scheduler: {{{EXPONENTIAL}, gamma: 0.9}}, {EPOCHS}", "0.9"),
+        (f"scheduler: {{{EXPONENTIAL}, gamma: 0.9999}}, {EPOCHS}", None),
         (
             f"scheduler: {{{WARMUP}, warmup_steps: 41}}, {EPOCHS}, scheduler_interval: epoch",
             "epoch",
