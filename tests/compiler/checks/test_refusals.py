@@ -111,6 +111,19 @@ def test_settings_of_the_trainer(check, trainer, found):
             ("R809", "5"),
         ),
         (
+            "early_stopping: {patience: 5}, trainer: {max_epochs: 30, check_val_every_n_epoch: 10}",
+            ("R809", "5"),
+        ),
+        (
+            "early_stopping: {patience: 2}, trainer: {max_epochs: 30, check_val_every_n_epoch: 10}",
+            None,
+        ),
+        ("early_stopping: {patience: 5}, trainer: {max_epochs: 30}", None),
+        ("early_stopping: {patience: 5}, trainer: {max_epochs: 5}", ("R809", "5")),
+        ("early_stopping: {patience: 5}, trainer: {max_epochs: 5, val_check_interval: 0.1}", None),
+        ("early_stopping: {patience: 5, monitor: train/loss}, trainer: {max_epochs: 5}", None),
+        ("early_stopping: {patience: 5}, trainer: {max_steps: 5}", None),
+        (
             "trainer: {max_epochs: 4, check_val_every_n_epoch: 5, limit_val_batches: 0}",
             None,
         ),
