@@ -68,10 +68,9 @@ def _names_in(node: FunctionNode, loss: ast.expr | None) -> dict[str, ast.expr]:
     values = assigned_values(node, loss.id) if isinstance(loss, ast.Name) else [loss]
     match values:
         case [ast.Dict(keys=keys)]:
-            texts = {one.value: one for one in keys if isinstance(one, ast.Constant)}
-            return (
-                {str(name): key for name, key in texts.items()} if len(texts) == len(keys) else {}
-            )
+            names = {str(one.value): one for one in keys if isinstance(one, ast.Constant)}
+            whole = len(names) == len(keys) and "loss" not in names  # else it is a whole result
+            return dict(names) if whole else {}
     return {}
 
 

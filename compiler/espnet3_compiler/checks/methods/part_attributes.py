@@ -68,10 +68,17 @@ class _GivenPart(NamedTuple):
 
 
 class _PartRead(NamedTuple):
-    """An expression that reads an attribute of a part, and the method that it stands in."""
+    """What reads an attribute of a part.
+
+    Attributes:
+        body: The method.
+        item: The expression.
+        kept: The attribute that the part became; empty for the argument itself.
+    """
 
     body: FunctionBody
     item: ast.Attribute
+    kept: str
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -92,10 +99,9 @@ def _check_target(recipe: Recipe, resolved: Resolved, target: TargetNode) -> Ite
     parts = list(_parts_of(recipe.library, target.node))
     methods = called_methods(recipe.library, path, _BEGINNINGS) if parts else []
     for part in parts:
-        for read in _reads(recipe, resolved, owner, methods, part.name):
-            name = read.item.attr
-            absent = name not in part.known and not name.startswith("_")
-            if absent and not _is_set_outside(recipe, resolved, name):
+        for read in _absent_reads(methods, part):
+            replaced = read.kept and _may_be_replaced(recipe, resolved, owner, read.kept)
+            if not replaced and not _is_set_outside(recipe, resolved, read.item.attr):
                 yield _finding(recipe.library, read, part)
 
 
@@ -112,35 +118,32 @@ def _parts_of(library: Library, node: Mapping) -> Iterator[_GivenPart]:
             yield _GivenPart(entry.name, inner, found, known)
 
 
-def _reads(
-    recipe: Recipe, resolved: Resolved, owner: ClassFound, methods: list[FunctionBody], name: str
-) -> Iterator[_PartRead]:
-    """Yield what is certainly read of an argument, and of the attribute that keeps it.
+def _absent_reads(methods: list[FunctionBody], part: _GivenPart) -> Iterator[_PartRead]:
+    """Yield what is certainly read of a part, or of the attribute that keeps it, and it lacks.
 
     Args:
-        recipe: The recipe.
-        resolved: Its values.
-        owner: The class that gets the argument.
-        methods: Its methods that are called, its constructor first.
-        name: The argument.
+        methods: The methods that are called of the object that gets the part.
+        part: The part.
     """
     constructor = next((one for one in methods if one.node.name == "__init__"), None)
     args = constructor.node.args if constructor else None
     given = [one.arg for one in (*args.args, *args.kwonlyargs)] if args else []
-    if constructor is None or name not in given or is_doubtful(constructor.node, name):
+    if constructor is None or part.name not in given or is_doubtful(constructor.node, part.name):
         return
-    yield from _reads_in(constructor, name)
-    for kept in _attributes_kept(constructor, name):
-        if not _may_be_replaced(recipe, resolved, owner, kept):
-            for body in methods:
-                yield from _reads_in(body, f"self.{kept}")
+    places = [(constructor, part.name, "")]
+    for kept in _attributes_kept(constructor, part.name):
+        places += [(body, f"self.{kept}", kept) for body in methods]
+    for body, owner, kept in places:
+        for item in _attributes_read(body, owner):
+            if item.attr not in part.known and not item.attr.startswith("_"):
+                yield _PartRead(body, item, kept)
 
 
-def _reads_in(body: FunctionBody, owner: str) -> Iterator[_PartRead]:
+def _attributes_read(body: FunctionBody, owner: str) -> Iterator[ast.Attribute]:
     for item in certain_nodes(body.node.body) if not _asks(body, owner) else ():
         match item:
             case ast.Attribute(value=value, ctx=ast.Load()) if _name_of(value) == owner:
-                yield _PartRead(body, item)
+                yield item
 
 
 def _asks(body: FunctionBody, owner: str) -> bool:
