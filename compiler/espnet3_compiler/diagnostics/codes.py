@@ -114,7 +114,7 @@ CODES: tuple[Code, ...] = (
     Code("R511", "not-installed", "warning", "The recipe's code imports what is not installed."),
     Code("R512", "dropped-argument", "warning", "The target never looks at an argument."),
     Code("R513", "unmade-output", "warning", "A call is not given the path of its output."),
-    Code("R515", "hidden-weights", "warning", "A plain list keeps modules from being trained."),
+    Code("R515", "hidden-weights", "warning", "A plain list or tensor is not trained."),
     Code("R516", "no-super-init", "error", "A module of PyTorch is not initialized."),
     Code("R517", "unknown-attribute", "error", "Code reads what a model or a context lacks."),
     Code("R518", "unset-attribute", "warning", "A class reads an attribute that nothing sets."),

@@ -111,6 +111,19 @@ def test_settings_of_the_trainer(check, trainer, found):
             ("R809", "5"),
         ),
         (
+            "early_stopping: {patience: 5}, trainer: {max_epochs: 30, check_val_every_n_epoch: 10}",
+            ("R809", "5"),
+        ),
+        (
+            "early_stopping: {patience: 2}, trainer: {max_epochs: 30, check_val_every_n_epoch: 10}",
+            None,
+        ),
+        ("early_stopping: {patience: 5}, trainer: {max_epochs: 30}", None),
+        ("early_stopping: {patience: 5}, trainer: {max_epochs: 5}", ("R809", "5")),
+        ("early_stopping: {patience: 5}, trainer: {max_epochs: 5, val_check_interval: 0.1}", None),
+        ("early_stopping: {patience: 5, monitor: train/loss}, trainer: {max_epochs: 5}", None),
+        ("early_stopping: {patience: 5}, trainer: {max_steps: 5}", None),
+        (
             "trainer: {max_epochs: 4, check_val_every_n_epoch: 5, limit_val_batches: 0}",
             None,
         ),
@@ -244,6 +257,8 @@ def test_limits_of_a_trial_are_not_left_on(check, trainer, stages, found):
 WARMUP = "_target_: espnet3_runtime.training.schedulers.warmup_cosine"
 COSINE = "_target_: torch.optim.lr_scheduler.CosineAnnealingLR"
 STEPS = "_target_: torch.optim.lr_scheduler.MultiStepLR"
+DECAY = "_target_: torch.optim.lr_scheduler.StepLR"
+EXPONENTIAL = "_target_: torch.optim.lr_scheduler.ExponentialLR"
 EPOCHS = "trainer: {max_epochs: 40}"
 
 
@@ -256,6 +271,16 @@ EPOCHS = "trainer: {max_epochs: 40}"
         (f"scheduler: {{{COSINE}, T_max: 40}}, trainer: {{max_epochs: 40, max_steps: 40}}", None),
         (f"scheduler: {{{STEPS}, milestones: [20, 30]}}, {EPOCHS}", None),
         (f"scheduler: {{{STEPS}, milestones: [200, 300]}}, {EPOCHS}", None),
+        (f"scheduler: {{{DECAY}, step_size: 10, gamma: 0.5}}, {EPOCHS}", "10"),
+        (f"scheduler: {{{DECAY}, step_size: 10}}, {EPOCHS}", "10"),
+        (f"scheduler: {{{DECAY}, step_size: 10}}, {EPOCHS}, scheduler_interval: epoch", None),
+        (f"scheduler: {{{DECAY}, step_size: 1000}}, {EPOCHS}", None),
+        (f"scheduler: {{{DECAY}, step_size: 10, gamma: 0.99}}, {EPOCHS}", None),
+        (f"scheduler: {{{DECAY}, step_size: 10, gamma: 1.5}}, {EPOCHS}", None),
+        (f"scheduler: {{{DECAY}, step_size: 2}}, trainer: {{max_epochs: 4, max_steps: 8}}", None),
+        (f"scheduler: {{{DECAY}, step_size: 2}}, {EPOCHS[:-1]}, limit_train_batches: 1}}", None),
+        (f"scheduler: {{{EXPONENTIAL}, gamma: 0.9}}, {EPOCHS}", "0.9"),
+        (f"scheduler: {{{EXPONENTIAL}, gamma: 0.9999}}, {EPOCHS}", None),
         (
             f"scheduler: {{{WARMUP}, warmup_steps: 41}}, {EPOCHS}, scheduler_interval: epoch",
             "epoch",

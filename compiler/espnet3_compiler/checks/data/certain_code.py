@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from espnet3_compiler.checks.data.bodies import FunctionBody
+from espnet3_compiler.checks.data.bodies import FunctionBody, method_body
 from espnet3_compiler.signature.flow import (
     FunctionNode,
     all_nodes,
@@ -15,6 +15,7 @@ from espnet3_compiler.signature.flow import (
     child_nodes,
     own_nodes,
 )
+from espnet3_compiler.signature.library import Library
 
 _CONDITIONS = (ast.If, ast.IfExp, ast.While)
 _NOT_CERTAIN = (
@@ -111,6 +112,18 @@ def assigned_values(node: FunctionNode, name: str, *, kept: bool = False) -> lis
     return values if len(values) == len(stores) and (kept or not given) else None
 
 
+def assigned_pairs(item: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
+    """Return what a statement sets, each with its value; of ``a, b = x, y`` both."""
+    match item:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            return list(zip(targets, values, strict=False)) if len(targets) == len(values) else []
+        case ast.Assign(targets=targets, value=value):
+            return [(target, value) for target in targets]
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            return [(target, value)]
+    return []
+
+
 def is_asked(node: FunctionNode, name: str) -> bool:
     """Return whether a function asks a parameter what it is or has."""
     for item in all_nodes(node):
@@ -135,3 +148,22 @@ def passed_on(body: FunctionBody, name: str) -> Iterator[tuple[str, int]]:
                 for index, one in enumerate(args):
                     if _mentions([one], name):
                         yield method, index
+
+
+def called_methods(library: Library, path: str, names: Sequence[str]) -> list[FunctionBody]:
+    """Return some methods of a class of the recipe, and those that they call in any case.
+
+    Args:
+        library: Reads modules.
+        path: The dotted path of the class.
+        names: The methods; those that the class lacks are left out.
+    """
+    waiting = list(names)
+    for name in waiting:
+        body = method_body(library, path, name)
+        for item in certain_nodes(body.node.body) if body else ():
+            match item:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=called)):
+                    waiting += [called] if called not in waiting else []
+    found = (method_body(library, path, name) for name in waiting)
+    return [body for body in found if body is not None]

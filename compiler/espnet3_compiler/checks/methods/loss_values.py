@@ -110,7 +110,7 @@ def _without_grad(node: FunctionNode, shift: int) -> tuple[ast.expr, int] | None
 
 def _without_gradient(body: FunctionBody, value: ast.expr) -> tuple[ast.expr, str] | None:
     """Return what makes the loss that is returned one without gradient, and its word."""
-    loss = _loss_of(value)
+    loss = loss_of(value)
     match assigned_values(body.node, loss.id) if isinstance(loss, ast.Name) else [loss]:
         case [ast.Call(func=ast.Attribute(attr=name), args=[]) as made] if name in _CUTTING:
             return made, f".{name}()"
@@ -119,7 +119,7 @@ def _without_gradient(body: FunctionBody, value: ast.expr) -> tuple[ast.expr, st
     return None
 
 
-def _loss_of(value: ast.expr) -> ast.expr | None:
+def loss_of(value: ast.expr) -> ast.expr | None:
     """Return the loss of what ``forward`` returns, where it is written out."""
     match value:
         case ast.Dict(keys=keys, values=values):

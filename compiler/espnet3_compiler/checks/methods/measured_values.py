@@ -1,19 +1,21 @@
 """Values that a config watches, against those that ``forward`` of the model returns.
 
 Passes: ``[[valid/acc, 3, max]]`` where ``forward`` returns ``loss, {"acc": acc}, weight``.
-Fails: ``[[valid/accuracy, 3, max]]`` there.
+Fails: ``[[valid/accuracy, 3, max]]`` there; ``[[valid/loss, 3, min]]`` where it returns a loss for
+each of two optimizers.
 
 Only what the code says plainly is compared, and nothing where a callback of the recipe may measure
 more.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from espnet3_compiler.checks.data.bodies import method_body, returned_values
 from espnet3_compiler.checks.data.sample_fields import Fields, literal_fields
 from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.checks.methods.forward import trained_model
+from espnet3_compiler.checks.methods.named_losses import named_losses
 from espnet3_compiler.checks.training.monitors import (
     has_own_callbacks,
     is_misspelt,
@@ -61,9 +63,11 @@ def _returned_names(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Fie
     body = method_body(recipe.library, str(path.value), "forward") if path else None
     found = [_names_in(body.node, one) for one in returned_values(body.node)] if body else []
     known = [names for names in found if names is not None]
-    if not found or len(known) != len(found):
+    if body is None or not found or len(known) != len(found):
         return None
-    return frozenset({"loss"}).union(*known)
+    losses = named_losses(body.node)
+    single = {"loss"} if not losses or any(len(names) == 1 for names in losses) else set()
+    return frozenset(single).union(*known, *map(_names_of_losses, losses))
 
 
 def _losses_by_optimizer(config: Mapping) -> Fields:
@@ -73,12 +77,18 @@ def _losses_by_optimizer(config: Mapping) -> Fields:
     return frozenset(f"{entry.key.value}/loss" for entry in entries)
 
 
+def _names_of_losses(losses: Iterable[str]) -> Fields:
+    return frozenset(f"{name}/loss" for name in losses)
+
+
 def _names_in(node: FunctionNode, value: ast.expr) -> Fields | None:
     """Return the names in what ``forward`` returns: a mapping, or ``(loss, stats, weight)``."""
     if isinstance(value, ast.Tuple):
         return literal_fields(node, value.elts[1]) if len(value.elts) > 1 else None
     names = literal_fields(node, value)
-    return None if names and "stats" in names else names  # more names are in its value
+    if names is None or "stats" in names:
+        return None  # more names are in its value
+    return names - {"loss"}
 
 
 def _never_measured(node: Scalar, prefix: str, names: Fields) -> Diagnostic:

@@ -12,8 +12,9 @@ from espnet3_compiler.checks.methods.forward import trained_model
 from espnet3_compiler.checks.shapes.calls import call_method, construct
 from espnet3_compiler.checks.shapes.classes import model_class
 from espnet3_compiler.checks.shapes.frames import Run
-from espnet3_compiler.checks.shapes.targets import target_arguments, target_path
+from espnet3_compiler.checks.shapes.targets import target_arguments
 from espnet3_compiler.checks.shapes.values import CallArguments, Group, Size, Tensor, Value
+from espnet3_compiler.checks.targets.nodes import target_path
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

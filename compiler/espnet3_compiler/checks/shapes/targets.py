@@ -17,7 +17,7 @@ from espnet3_compiler.checks.shapes.values import (
     Place,
     Value,
 )
-from espnet3_compiler.checks.targets.nodes import TargetNode, flag_value, keyword_arguments
+from espnet3_compiler.checks.targets.nodes import TargetNode, keyword_arguments, target_path
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
@@ -77,14 +77,6 @@ def follow_features(run: Run, recipe: Recipe, resolved: Resolved) -> None:
         named[_LAYER] = CallArgument(_value(run, layer), Place(layer, None, object()))
         if part is not None:
             call_method(run, part, _FEATURES, CallArguments(named=named), certain=True)
-
-
-def target_path(node: Mapping) -> str:
-    """Return the class that a target constructs; empty where that is not known."""
-    path = node.get(TARGET)
-    plain = isinstance(path, Scalar) and isinstance(path.value, str) and not is_unresolved(path)
-    partial = flag_value(node, "_partial_") is True or node.entry("_args_") is not None
-    return str(path.value) if plain and not partial and isinstance(path, Scalar) else ""
 
 
 def target_arguments(run: Run, node: Mapping, added: tuple[str, ...]) -> CallArguments:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.schema.descent import child_schema, effective_schema
@@ -116,6 +117,14 @@ def flag_value(node: Mapping, name: str) -> object:
     """Return the value of ``_partial_`` and the like; None if it is not given."""
     value = node.get(name)
     return value.value if isinstance(value, Scalar) else None
+
+
+def target_path(node: Mapping) -> str:
+    """Return the class that a target constructs; empty where that is not known."""
+    path = node.get(TARGET)
+    plain = isinstance(path, Scalar) and isinstance(path.value, str) and not is_unresolved(path)
+    partial = flag_value(node, "_partial_") is True or node.entry("_args_") is not None
+    return str(path.value) if plain and not partial and isinstance(path, Scalar) else ""
 
 
 def _walk_node(

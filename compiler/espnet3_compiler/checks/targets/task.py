@@ -42,24 +42,38 @@ def check_task(library: Library, target: TargetNode) -> list[Diagnostic] | NotAn
     if not isinstance(task, Task):
         return paths.unusable_path(path, task, library)
     meant = _with_suggestions(target.node, task)
-    return [*_check_options(target.node, task), *_check_choices(library, meant, task)]
+    return [*_check_options(library, target.node, task), *_check_choices(library, meant, task)]
 
 
-def _check_options(node: Mapping, task: Task) -> Iterator[Diagnostic]:
+def _check_options(library: Library, node: Mapping, task: Task) -> Iterator[Diagnostic]:
     """Yield R502 for options that the task does not have."""
     free = _unused_options(node, task)
     for entry in node:
         if not _is_known(entry.name, task):
-            near = _nearest_option(entry.name, free, task)
+            blocks = _blocks_with(library, node, task, entry.name)
+            hints = [f"write it below {' or '.join(blocks)}"] if blocks else []
+            near = None if blocks else _nearest_option(entry.name, free, task)
             yield value_finding(
                 "R502",
                 f'{task.name} has no option "{entry.name}"',
                 entry.key,
                 "no such option",
-                advice=did_you_mean(near),
+                advice=did_you_mean(near, *hints),
                 notes=(f"defined at {task.origin}",),
                 fix=name_fix(entry.key, near, free),
             )
+
+
+def _blocks_with(library: Library, node: Mapping, task: Task, name: str) -> list[str]:
+    """Return the blocks one level lower whose classes take an argument."""
+    found = []
+    for use in {use.option: use for use in task.uses}.values():
+        receiver = _conf_receiver(node, task, use)
+        target = resolve_name.find_in(library, *receiver[:2]) if receiver else None
+        signature = read.signature_of(library, target, name) if target else None
+        if isinstance(signature, Signature) and name not in use.keywords and signature.find(name):
+            found.append(use.option)
+    return found
 
 
 def _unused_options(node: Mapping, task: Task) -> list[str]:

@@ -1,14 +1,16 @@
-"""Intervals that are longer than the training.
+"""Intervals that are longer than the training, and patience that outlasts it.
 
 Passes: ``check_val_every_n_epoch: 5`` with ``max_epochs: 5``; ``val_check_interval: 0.5``.
 Fails: ``check_val_every_n_epoch: 20`` with ``max_epochs: 10``; ``val_check_interval: 500`` with
-``max_steps: 100``; a ``ModelCheckpoint`` with ``every_n_epochs: 20`` and ``max_epochs: 10``.
+``max_steps: 100``; a ``ModelCheckpoint`` with ``every_n_epochs: 20`` and ``max_epochs: 10``;
+``early_stopping: {patience: 5}``, which counts validations, with one every 10 of 30 epochs.
 
 A training that has not validated does so once, at its end. An interval that several stages read is
 reported only if it is too long for all of them.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.empty_lists import why_no_validation
@@ -24,9 +26,10 @@ from espnet3_compiler.checks.training.no_effect import (
 )
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.stage_graph.stage_inputs import certain_configs
 from espnet3_compiler.syntax.provenance import use_location
-from espnet3_compiler.syntax.span_key import first_per_location, written_entry
+from espnet3_compiler.syntax.span_key import first_per_location, is_inherited, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping
 
 _VALIDATION = "the training ends before its first validation is due, and validates once at its end"
@@ -48,6 +51,7 @@ def _judge_intervals(config: Mapping) -> Iterator[JudgedSetting]:
         every = written_entry(trainer, "check_val_every_n_epoch")
         yield from _judge(every, epochs, 1, _VALIDATION, _watchers(config))
         interval = written_entry(trainer, "val_check_interval")
+        yield from _judge_patience(config, trainer)
         if batches := _batches_of_step(config, trainer):
             yield from _judge(interval, steps, batches, _VALIDATION, _watchers(config))
     for callback, name in callbacks_of(config):
@@ -55,6 +59,59 @@ def _judge_intervals(config: Mapping) -> Iterator[JudgedSetting]:
             message = f"{name.rpartition('.')[2]} is never due: the training ends before"
             yield from _judge(written_entry(callback, "every_n_epochs"), epochs, 1, message)
             yield from _judge(written_entry(callback, "every_n_train_steps"), steps, 1, message)
+
+
+def _judge_patience(config: Mapping, trainer: Mapping) -> Iterator[JudgedSetting]:
+    """Judge how many validations early stopping waits, by how many there are."""
+    stopping, epochs = config.get("early_stopping"), written_entry(trainer, "max_epochs")
+    patience = written_entry(stopping, "patience") if isinstance(stopping, Mapping) else None
+    waits = whole_number(patience.value) if patience else None
+    if not patience or waits is None or not isinstance(stopping, Mapping):
+        return
+    every, last = _epochs_between(trainer), whole_number(epochs.value) if epochs else None
+    watched = text_of(stopping.get("monitor")).startswith("valid/")
+    if not epochs or not last or not every or not watched:
+        yield patience, None
+        return
+    number = last // every.epochs
+    used_up = waits < number or number == 0 or is_inherited(patience.value)
+    yield patience, None if used_up else _outlasts(patience, number, epochs, every.written)
+
+
+class _ValidationInterval(NamedTuple):
+    """How many epochs are between validations, and the entry that says so."""
+
+    epochs: int
+    written: Entry | None
+
+
+def _epochs_between(trainer: Mapping) -> _ValidationInterval | None:
+    """Return after how many epochs a training validates; None for shares of one, or batches."""
+    if written_entry(trainer, "val_check_interval"):
+        return None
+    entry = written_entry(trainer, "check_val_every_n_epoch")
+    number = whole_number(entry.value) if entry else 1
+    return _ValidationInterval(number, entry) if number and number > 0 else None
+
+
+def _outlasts(patience: Entry, number: int, epochs: Entry, every: Entry | None) -> Diagnostic:
+    """Return the finding about a patience.
+
+    Args:
+        patience: The setting.
+        number: The validations of the training.
+        epochs: Its epochs.
+        every: How many of them are between validations.
+    """
+    counted = [one for one in (epochs, every) if one]
+    return value_finding(
+        "R809",
+        f"early stopping never stops: the training has {number} validations",
+        patience.value,
+        "counts validations without improvement",
+        related=tuple(Label(use_location(one.value), one.name) for one in counted),
+        advice=("write a smaller number, validate more often, or train for more epochs",),
+    )
 
 
 def _watchers(config: Mapping) -> tuple[Label, ...]:

@@ -16,7 +16,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.stage_graph.lightning_models import self_trained_configs
-from espnet3_compiler.syntax.span_key import span_key, written_entry
+from espnet3_compiler.syntax.span_key import SpanKey, span_key, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, is_null, node_at
 
 SIZED_BATCHES = ("numel", "length")
@@ -62,11 +62,18 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def idle_settings(judged: list[JudgedSetting]) -> Iterator[Diagnostic]:
-    """Yield the findings of settings that have no effect in any of the configs that read them."""
-    effective = {span_key(entry.key.span) for entry, finding in judged if finding is None}
+    """Yield the findings of settings that have no effect in any of the configs that read them.
+
+    A config that extends another one and writes a value anew has a setting of its own.
+    """
+    effective = {_place_of(entry) for entry, finding in judged if finding is None}
     for entry, finding in judged:
-        if finding and span_key(entry.key.span) not in effective:
+        if finding and _place_of(entry) not in effective:
             yield finding
+
+
+def _place_of(entry: Entry) -> tuple[SpanKey, SpanKey]:
+    return span_key(entry.key.span), span_key(entry.value.span)
 
 
 def _training_settings(config: Mapping, *, own_steps: bool) -> Iterator[JudgedSetting]:

@@ -206,6 +206,19 @@ def test_the_task_itself(tmp_path, task, code):
     assert [item.code for item in check(tmp_path, f"task: {task}\nencoder: x")] == [code]
 
 
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("encoder: conformer\nctc_weight: 0.3", ("write it below model_conf",)),
+        ("encoder: conformer\nrate: 0.3", ("write it below encoder_conf",)),
+        ("encoder: conformer\nencoder_config: {}", ('did you mean "encoder_conf"?',)),
+    ],
+)
+def test_an_argument_one_level_too_high(tmp_path, text, advice):
+    [found] = check(tmp_path, f"task: mini2.asr.ASRTask\n{text}")
+    assert (found.code, found.help) == ("R502", advice)
+
+
 @pytest.mark.parametrize("task", ["mini2.asr.Computed", "espnet2.tasks.asr.ASRTask"])
 def test_not_guessed(tmp_path, task):
     assert shown(check(tmp_path, f"task: {task}\nencodr: x")) == []

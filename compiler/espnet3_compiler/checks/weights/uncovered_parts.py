@@ -2,32 +2,25 @@
 
 Passes: ``params: encoder`` and ``params: head`` for a model of these two parts; patterns,
 ``freeze`` and code that freezes, of which only running code knows what they cover.
-Fails: the same where the constructor has ``self.norm = nn.LayerNorm(size)`` as well.
+Fails: the same where the constructor has ``self.norm = nn.LayerNorm(size)`` as well, or keeps
+another model that it is given.
 """
 
-import ast
 import re
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.code.part_names import parts_of
-from espnet3_compiler.checks.data.bodies import FunctionBody, method_body
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.targets.nodes import target_path
+from espnet3_compiler.checks.weights.trained_layers import layers_of
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
-from espnet3_compiler.signature.flow import all_nodes, dotted_name
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, is_null, node_at
-from espnet3_schemas import TARGET
-
-_LAYERS = r"(?:torch\.)?nn\.(?:Linear|Bilinear|Conv(?:Transpose)?[123]d|Embedding|LSTM|GRU|RNN)"
-_NORMS = r"(?:torch\.)?nn\.(?:LayerNorm|BatchNorm[123]d)"
-_SEQUENTIAL = r"(?:torch\.)?nn\.Sequential"
-_UNSURE = r"requires_grad|named_parameters|setattr|delattr|\bdel\b|freeze|__dict__"
-"""Code by which a parameter may not be trained, or not be there."""
 
 _PLAIN_SELECTOR = r"(?!weight|bias)[A-Za-z_]\w*(?:\.\w+)*"
 """A selector that names no parameter of a layer of PyTorch itself."""
@@ -70,42 +63,12 @@ def _selectors(config: Mapping) -> list[str]:
 
 def _uncovered(selectors: list[str], recipe: Recipe, model: Mapping) -> list[str]:
     """Return the attributes of a model with parameters that certainly no selector names."""
-    path = text_of(model.get(TARGET))
-    body = method_body(recipe.library, path, "__init__") if path and "$" not in path else None
-    if body is None or re.search(_UNSURE, body.file.text.text):
-        return []
+    path = target_path(model)
     objects = {entry.name for entry in model if isinstance(entry.value, Mapping | Sequence)}
-    parts = parts_of(recipe.library, path, objects)
+    parts = parts_of(recipe.library, path, objects) if path else set()
     named = {one.partition(".")[0] for one in selectors}
-    known = parts if named <= parts else set()  # another one is misspelt, or names an inner part
-    return [name for name in _layers_set(body) if name in known - named]
-
-
-def _layers_set(body: FunctionBody) -> Iterator[str]:
-    """Yield the attributes that a constructor always sets, once, to a layer with parameters."""
-    for item in body.node.body:
-        match item:
-            case ast.Assign(
-                targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)], value=value
-            ) if _has_parameters(value) and _is_left_alone(name, body):
-                yield name
-
-
-def _has_parameters(value: ast.expr) -> bool:
-    if not isinstance(value, ast.Call):
-        return False
-    name = dotted_name(value.func) or ""
-    if re.fullmatch(_SEQUENTIAL, name):
-        return any(map(_has_parameters, value.args))
-    plain_norm = re.fullmatch(_NORMS, name) and len(value.args) == 1 and not value.keywords
-    return bool(re.fullmatch(_LAYERS, name) or plain_norm)
-
-
-def _is_left_alone(name: str, body: FunctionBody) -> bool:
-    """Return whether code sets an attribute once, sets none of its own, and passes it to none."""
-    text = body.file.text.text
-    calls = [call for call in all_nodes(body.node) if isinstance(call, ast.Call)]
-    given = [one for call in calls for one in (*call.args, *(word.value for word in call.keywords))]
-    passed = {one.attr for one in given if isinstance(one, ast.Attribute)}
-    stored = re.findall(rf"\.{name}(?:\.[\w.]+)?\s*(?::[^=\n]+)?=(?!=)", text)
-    return len(stored) == 1 and name not in passed
+    if not named <= parts:  # another one is misspelt, or names an inner part
+        return []
+    layers = layers_of(recipe.library, path, model)
+    free = (names[0] for names in layers if named.isdisjoint(names) and names[0] in parts)
+    return list(dict.fromkeys(free))
