@@ -12,13 +12,8 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.data.bodies import dataset_class
 from espnet3_compiler.checks.data.columns import is_mentioned, listed_columns
-from espnet3_compiler.checks.data.sample_fields import (
-    Fields,
-    LackingField,
-    changed_fields,
-    item_fields,
-    lacking_fields,
-)
+from espnet3_compiler.checks.data.field_arguments import LackingField, lacking_fields
+from espnet3_compiler.checks.data.sample_fields import Fields, changed_fields, item_fields
 from espnet3_compiler.checks.data.streams import is_sharded_entry, is_stream_entry
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
