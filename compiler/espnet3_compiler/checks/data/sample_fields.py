@@ -37,6 +37,9 @@ INDEXING = {
 FRAMES = "espnet3_runtime.data.preprocess.FrameLabels"
 """The one that adds a field, ``field``."""
 
+_DEPTH = 5
+"""How many names of names are followed, and objects in objects."""
+
 _READING = ("copy", "get", "items", "keys", "pop", "values")
 _HARMLESS_CALLS = ("dict", "len", "print", "sorted", "list", "isinstance", "set", "tuple")
 
@@ -49,12 +52,14 @@ class _Owner(NamedTuple):
         path: The dotted path of its class.
         position: The index of the method's class in the resolution order of that.
         known: What attributes are known to be, by the names ``self.NAME``.
+        depth: How many objects hold this one.
     """
 
     library: Library
     path: str
     position: int
     known: Known
+    depth: int = 0
 
 
 class _Scope(NamedTuple):
@@ -111,19 +116,22 @@ def literal_fields(node: FunctionNode, value: ast.expr) -> Fields | None:
     return _fields_of(value, _Scope(node), 0)
 
 
-def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields | None:
+def changed_fields(
+    library: Library, node: Node | None, given: Fields, depth: int = 0
+) -> Fields | None:
     """Return the fields of an item after a transform or preprocessor.
 
     Args:
         library: Reads the code of the recipe.
         node: The transform or preprocessor; null changes nothing.
         given: The fields before.
+        depth: How many other preprocessors hold it.
     """
     if is_null(node):
         return given
     target = node.get(TARGET) if isinstance(node, Mapping) else None
     path = target.value if isinstance(target, Scalar) else None
-    if not isinstance(node, Mapping) or not isinstance(path, str):
+    if not isinstance(node, Mapping) or not isinstance(path, str) or depth > _DEPTH:
         return None
     if path in SAME_FIELDS:
         return given
@@ -132,7 +140,8 @@ def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields
     if path == FRAMES:
         return _labelled_fields(node, given)
     if method_body(library, path, "__call__"):
-        return _fields_by_own_method(_Owner(library, path, -1, {}), "__call__", None, given)
+        owner = _Owner(library, path, -1, {}, depth)
+        return _fields_by_own_method(owner, "__call__", None, given)
     body = function_body(library, path)
     if body is None:
         return None
@@ -208,7 +217,7 @@ def _returned_fields(scope: _Scope) -> Fields | None:
 
 def _fields_of(value: ast.expr, scope: _Scope, depth: int) -> Fields | None:
     """Return the fields of a mapping that an expression makes."""
-    if depth > 5:  # noqa: PLR2004  names of names
+    if depth > _DEPTH:
         return None
     match value:
         case ast.Dict():
@@ -279,9 +288,10 @@ def _fields_by_steps(call: ast.Call, given: ast.expr, scope: _Scope, depth: int)
     steps = _steps_called(call, scope)
     fields = _fields_of(given, scope, depth + 1) if steps else None
     for step in steps:
-        assert scope.owner is not None
-        changed = changed_fields(scope.owner.library, step, fields) if fields is not None else None
-        fields = None if fields is None or changed is None else fields | changed
+        if scope.owner is None or fields is None:
+            return None
+        changed = changed_fields(scope.owner.library, step, fields, scope.owner.depth + 1)
+        fields = None if changed is None else fields | changed
     return fields
 
 

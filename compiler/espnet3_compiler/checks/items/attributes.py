@@ -76,6 +76,26 @@ def _find_values(library: Library, path: str, name: str) -> tuple[Assigned, ...]
     return tuple(values)
 
 
+def attribute_users(library: Library, path: str, name: str) -> tuple[FunctionNode, ...]:
+    """Return the methods of a class of the recipe that have to do with an attribute.
+
+    Args:
+        library: Reads modules.
+        path: The dotted path of the class.
+        name: The attribute.
+    """
+    found = class_of(library, path)
+    order = resolve_name.resolution_order(library, found) if found else ()
+    own = [one for one in order if isinstance(one, ClassFound) and one.location.local]
+    files = [(library.file(one.location), one) for one in own]
+    nodes = (node for file, one in files if file for node, _ in method_nodes(file, one.summary))
+    return tuple(
+        node
+        for node in nodes
+        if any(isinstance(item, ast.Attribute) and item.attr == name for item in all_nodes(node))
+    )
+
+
 def _values_in(node: FunctionNode, name: str) -> list[ast.expr] | None:
     """Return what a method sets an attribute to; None where it does so in another way."""
     stores = [
