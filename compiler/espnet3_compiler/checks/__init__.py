@@ -16,6 +16,7 @@ from espnet3_compiler.checks.data import (
     sample_rates,
     streams,
 )
+from espnet3_compiler.checks.items import inference_inputs, result_kinds
 from espnet3_compiler.checks.lightning import (
     hooks,
     lightning_settings,
@@ -194,6 +195,8 @@ ALL: tuple[Check, ...] = (
     kind_methods.check,
     calls.check,
     runners.check,
+    inference_inputs.check,
+    result_kinds.check,
     hooks.check,
     forward.check,
     attributes.check,

@@ -161,7 +161,9 @@ def _literal_item(value: ast.Dict, maker: Maker) -> ItemKinds:
             found = found.updated(inner) if inner else found.doubtful()
             continue
         name = literal_text(key)
-        found = found.doubtful() if name is None else found.with_field(name, _field(item, maker))
+        found = (
+            found.doubtful() if name is None else found.with_field(name, field_kind(item, maker))
+        )
     return found
 
 
@@ -172,7 +174,7 @@ def _called_item(call: ast.Call, maker: Maker) -> ItemKinds | None:
             for one in keywords:
                 if found is None or one.arg is None:
                     return None
-                found = found.with_field(one.arg, _field(one.value, maker))
+                found = found.with_field(one.arg, field_kind(one.value, maker))
             return found
         case ast.Call(func=ast.Attribute(value=inner, attr="copy"), args=[]):
             return _item(inner, maker)
@@ -208,7 +210,13 @@ def _by_steps(call: ast.Call, argument: ast.expr, maker: Maker) -> ItemKinds | N
     return found
 
 
-def _field(value: ast.expr, maker: Maker) -> FieldKind:
+def field_kind(value: ast.expr, maker: Maker) -> FieldKind:
+    """Return what an expression is.
+
+    Args:
+        value: The expression.
+        maker: The function in which it stands.
+    """
     number = is_number(value, maker.body.node, 0)
     kind = NUMBER if number else value_kind(value, maker, _field_of)
     return FieldKind(kind, value, maker.body)
@@ -234,4 +242,4 @@ def _changes(node: ast.AST, name: str) -> bool:
     return False
 
 
-_RULES = Rules(_item, _field)
+_RULES = Rules(_item, field_kind)

@@ -46,6 +46,12 @@ _OF_TEXTS = (
 )
 """Methods of a text that give a text."""
 
+_OF_NUMBERS = (
+    *("argmax", "argmin", "argsort", "cpu", "detach", "double", "exp", "float", "half", "int"),
+    *("log_softmax", "long", "sigmoid", "softmax", "sqrt", "square"),
+)
+"""Methods that arrays and tensors of numbers alone have."""
+
 
 def value_kind(value: ast.expr, maker: Maker, field_of: FieldOf, depth: int = 0) -> str:
     """Return what an expression is; nothing where that is not certain.
@@ -135,6 +141,10 @@ def _variable_kind(name: str, maker: Maker, kind_of: Callable[[ast.expr], str]) 
         if isinstance(item, ast.Name) and item.id == name and not isinstance(item.ctx, ast.Load)
     ]
     for item in own_nodes(node) if len(stores) == 1 else ():
+        if isinstance(item, ast.For | ast.comprehension):
+            found = _looped_kind(stores[0], item.target, item.iter, node)
+            if found is not None:
+                return found
         match item:
             case ast.Assign(targets=[ast.Tuple(elts=names)], value=source) if stores[0] in names:
                 first = names[0] is stores[0]
@@ -143,6 +153,50 @@ def _variable_kind(name: str, maker: Maker, kind_of: Callable[[ast.expr], str]) 
                     return ARRAY
                 return TEXT if is_row(source, maker) else UNKNOWN
     return UNKNOWN
+
+
+def _looped_kind(
+    name: ast.expr, target: ast.expr, source: ast.expr, node: FunctionNode
+) -> str | None:
+    """Return what a variable of a loop is; None where it is of another loop.
+
+    Args:
+        name: Where the variable is set.
+        target: What the loop sets.
+        source: What it goes through.
+        node: The function.
+    """
+    if name is target:
+        return NUMBER if gives_numbers(source, node) else UNKNOWN
+    match target, source:
+        case ast.Tuple(elts=names), ast.Call(func=ast.Name(id="zip"), args=args):
+            for one, inner in zip(names, args, strict=False):
+                if one is name:
+                    return NUMBER if gives_numbers(inner, node) else UNKNOWN
+        case ast.Tuple(elts=[first, *_]), ast.Call(func=ast.Name(id="enumerate")) if first is name:
+            return NUMBER
+    return None
+
+
+def gives_numbers(source: ast.expr, node: FunctionNode) -> bool:
+    """Return whether an expression gives numbers, or lists of them: ``best.argmax(-1).tolist()``."""
+    match source:
+        case ast.Call(func=ast.Name(id="range")):
+            return True
+        case ast.Call(func=ast.Attribute(value=owner, attr="tolist")):
+            return _is_numeric(owner, node, 0)
+    return False
+
+
+def _is_numeric(value: ast.expr, node: FunctionNode, depth: int) -> bool:
+    """Return whether an expression is certainly an array of numbers, by the method that gives it."""
+    match value:
+        case ast.Call(func=ast.Attribute(attr=method)):
+            return method in _OF_NUMBERS
+        case ast.Name(id=name) if depth < _DEPTH:
+            given = assigned_values(node, name)
+            return bool(given) and all(_is_numeric(one, node, depth + 1) for one in given or ())
+    return False
 
 
 def _element_kind(
