@@ -179,7 +179,7 @@ def _looped_kind(
 
 
 def gives_numbers(source: ast.expr, node: FunctionNode) -> bool:
-    """Return whether an expression gives numbers, or lists of them: ``best.argmax(-1).tolist()``."""
+    """Return whether an expression gives numbers, or lists of them: ``x.argmax(-1).tolist()``."""
     match source:
         case ast.Call(func=ast.Name(id="range")):
             return True
@@ -189,7 +189,7 @@ def gives_numbers(source: ast.expr, node: FunctionNode) -> bool:
 
 
 def _is_numeric(value: ast.expr, node: FunctionNode, depth: int) -> bool:
-    """Return whether an expression is certainly an array of numbers, by the method that gives it."""
+    """Return whether an expression is certainly an array of numbers, by what gives it."""
     match value:
         case ast.Call(func=ast.Attribute(attr=method)):
             return method in _OF_NUMBERS
