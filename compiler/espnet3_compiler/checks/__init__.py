@@ -16,7 +16,7 @@ from espnet3_compiler.checks.data import (
     sample_rates,
     streams,
 )
-from espnet3_compiler.checks.items import inference_inputs, result_kinds
+from espnet3_compiler.checks.items import inference_inputs, metric_values, result_kinds
 from espnet3_compiler.checks.lightning import (
     hooks,
     lightning_settings,
@@ -205,6 +205,7 @@ ALL: tuple[Check, ...] = (
     refused_values.check,
     layer_sizes.check,
     text_values.check,
+    metric_values.check,
     argument_units.check,
     loss_values.check,
     measured_names.check,

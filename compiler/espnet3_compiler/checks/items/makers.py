@@ -122,11 +122,16 @@ def _by_method(
         *(sample, given or ItemKinds()),
         depth=depth,
     )
-    return common_kinds(_item(one, maker) for one in returned_values(placed.body.node))
+    return common_kinds(mapping_kinds(one, maker) for one in returned_values(placed.body.node))
 
 
-def _item(value: ast.expr, maker: Maker) -> ItemKinds | None:
-    """Return the fields of the mapping that an expression makes; None where it is not known."""
+def mapping_kinds(value: ast.expr, maker: Maker) -> ItemKinds | None:
+    """Return the fields of the mapping that an expression makes; None where it is not known.
+
+    Args:
+        value: The expression.
+        maker: The function in which it stands.
+    """
     match value:
         case ast.Dict():
             return _literal_item(value, maker)
@@ -135,12 +140,12 @@ def _item(value: ast.expr, maker: Maker) -> ItemKinds | None:
                 return maker.bound[name]
             return variable_kinds(name, maker, _RULES)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            one, other = _item(left, maker), _item(right, maker)
+            one, other = mapping_kinds(left, maker), mapping_kinds(right, maker)
             return one.updated(other) if one and other else None
         case ast.IfExp(body=body, orelse=orelse):
             branch = chosen_branch(value, maker.known)
             either = [branch] if branch else [body, orelse]
-            return common_kinds(_item(one, maker) for one in either)
+            return common_kinds(mapping_kinds(one, maker) for one in either)
         case ast.Subscript(value=owner):
             part = part_of(maker.library, maker.path, owner)
             path = text_of(part.get(TARGET)) if part else ""
@@ -157,7 +162,7 @@ def _literal_item(value: ast.Dict, maker: Maker) -> ItemKinds:
     found = ItemKinds(closed=True)
     for key, item in zip(value.keys, value.values, strict=True):
         if key is None:
-            inner = _item(item, maker)
+            inner = mapping_kinds(item, maker)
             found = found.updated(inner) if inner else found.doubtful()
             continue
         name = literal_text(key)
@@ -170,19 +175,19 @@ def _literal_item(value: ast.Dict, maker: Maker) -> ItemKinds:
 def _called_item(call: ast.Call, maker: Maker) -> ItemKinds | None:
     match call:
         case ast.Call(func=ast.Name(id="dict"), args=args, keywords=keywords) if len(args) <= 1:
-            found = _item(args[0], maker) if args else ItemKinds(closed=True)
+            found = mapping_kinds(args[0], maker) if args else ItemKinds(closed=True)
             for one in keywords:
                 if found is None or one.arg is None:
                     return None
                 found = found.with_field(one.arg, field_kind(one.value, maker))
             return found
         case ast.Call(func=ast.Attribute(value=inner, attr="copy"), args=[]):
-            return _item(inner, maker)
+            return mapping_kinds(inner, maker)
         case ast.Call(
             func=ast.Attribute(value=ast.Call(func=ast.Name(id="super"), args=[]), attr=method),
             args=args,
         ) if method == maker.body.node.name:
-            given = _item(args[-1], maker) if maker.sample and args else None
+            given = mapping_kinds(args[-1], maker) if maker.sample and args else None
             if maker.sample and given is None:
                 return None
             return _by_method(
@@ -204,7 +209,7 @@ def _by_steps(call: ast.Call, argument: ast.expr, maker: Maker) -> ItemKinds | N
     else:
         part = part_of(library, path, call.func)
         steps = (part,) if part else ()
-    found = _item(argument, maker) if steps else None
+    found = mapping_kinds(argument, maker) if steps else None
     for step in steps:
         found = _changed(library, step, found, maker.depth + 1) if found else None
     return found
@@ -228,7 +233,7 @@ def _field_of(owner: ast.expr, name: str, maker: Maker) -> str:
         stores = [one for one in all_nodes(maker.body.node) if _changes(one, owner.id)]
         if len(stores) > (owner.id != maker.sample):
             return UNKNOWN
-    found = _item(owner, maker)
+    found = mapping_kinds(owner, maker)
     return found.named(name).name if found else UNKNOWN
 
 
@@ -242,4 +247,4 @@ def _changes(node: ast.AST, name: str) -> bool:
     return False
 
 
-_RULES = Rules(_item, field_kind)
+_RULES = Rules(mapping_kinds, field_kind)
