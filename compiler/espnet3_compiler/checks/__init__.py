@@ -25,6 +25,7 @@ from espnet3_compiler.checks.lightning import (
 )
 from espnet3_compiler.checks.methods import (
     argument_units,
+    array_keys,
     attributes,
     calls,
     context_attributes,
@@ -207,6 +208,7 @@ ALL: tuple[Check, ...] = (
     text_values.check,
     metric_values.check,
     argument_units.check,
+    array_keys.check,
     loss_values.check,
     measured_names.check,
     unpacking.check,
