@@ -197,10 +197,11 @@ def _finding(
         value: What names the file in the recipe.
     """
     known = ", ".join(arrays)
+    begun = next((one for one in arrays if one.startswith(name)), None)
     return Diagnostic(
         "R422",
         f'{value.value} has no array "{name}"; it has {known}',
         Label(body.span_in(key), f"not in ({known})"),
         (Label(use_location(value), "read from here"),),
-        did_you_mean(closest_match(name, arrays), f"write one of {known}"),
+        did_you_mean(begun or closest_match(name, arrays), f"write one of {known}"),
     )
