@@ -9,14 +9,18 @@ from espnet3_compiler.checks.data import (
     column_files,
     declared_fields,
     fields,
-    item_pairs,
     mappings,
     prepared_parts,
     results,
     sample_rates,
     streams,
 )
-from espnet3_compiler.checks.items import inference_inputs, metric_values, result_kinds
+from espnet3_compiler.checks.items import (
+    inference_inputs,
+    item_pairs,
+    metric_values,
+    result_kinds,
+)
 from espnet3_compiler.checks.lightning import (
     hooks,
     lightning_settings,

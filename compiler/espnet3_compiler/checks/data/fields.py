@@ -44,6 +44,9 @@ _OF_BLOCK = {
     "labels": "the labels are read from",
     "tokens": "the tokens are read from",
 }
+COLLATE = "espnet3_runtime.data.collate.CommonCollateFn"
+"""The collate function that adds ``NAME_lengths`` to a field, and nothing else."""
+
 _BY_LENGTH = "batches are made by the length of a field"
 READ_BY_RUNTIME = ("utt_id", "sample_rate")
 """Fields that the runtime reads itself."""

@@ -8,15 +8,14 @@ import ast
 from collections.abc import Container, Iterable
 from typing import NamedTuple
 
+from espnet3_compiler.checks.data.attributes import Known, chosen_branch, known_settings
 from espnet3_compiler.checks.data.bodies import (
     function_body,
     method_body,
     placed_method,
     returned_values,
 )
-from espnet3_compiler.checks.items.attributes import chosen_branch, known_settings
-from espnet3_compiler.checks.items.parts import looped_parts, part_of
-from espnet3_compiler.checks.methods.constant_values import Known
+from espnet3_compiler.checks.data.parts import looped_parts, part_of
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.signature.flow import FunctionNode, all_nodes, literal_text, own_nodes
 from espnet3_compiler.signature.library import Library

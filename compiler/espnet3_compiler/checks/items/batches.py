@@ -29,8 +29,8 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar
 _LENGTHS = "_lengths"
 
 
-class Batches(NamedTuple):
-    """The batches that a model is called with.
+class ForwardCall(NamedTuple):
+    """What a model is called by, with the fields of a batch.
 
     Attributes:
         library: Reads modules.
@@ -44,7 +44,7 @@ class Batches(NamedTuple):
 
 
 def check_batches(
-    recipe: Recipe, config: Mapping, split: str, batches: Batches
+    recipe: Recipe, config: Mapping, split: str, call: ForwardCall
 ) -> Iterator[Diagnostic]:
     """Yield R431 for a text that ``forward`` needs, and for an array that it does not take.
 
@@ -52,21 +52,21 @@ def check_batches(
         recipe: The recipe.
         config: The training config.
         split: ``train`` or ``valid``.
-        batches: What is called.
+        call: What is called.
     """
     entries = split_entries(recipe, config, split)
     kinds = split_kinds(recipe, config, split)
-    for item in batches.signature.parameters:
+    for item in call.signature.parameters:
         field = item.name.removesuffix(_LENGTHS)
         if item.required and kinds.named(field).name == TEXT:
-            yield _text_needed(item.name, split, kinds.named(field), batches, entries)
+            yield _text_needed(item.name, split, kinds.named(field), call, entries)
             return
-    if batches.signature.more_keywords:
+    if call.signature.more_keywords:
         return
     numbers = [name for name, kind in kinds.fields.items() if kind.name in (ARRAY, NUMBER)]
-    untaken = [name for name in numbers if batches.signature.find(name) is None]
-    if untaken and not batches.signature.more_keywords:
-        yield _not_taken(untaken[0], split, batches, entries)
+    untaken = [name for name in numbers if call.signature.find(name) is None]
+    if untaken and not call.signature.more_keywords:
+        yield _not_taken(untaken[0], split, call, entries)
 
 
 def split_kinds(recipe: Recipe, config: Mapping, split: str) -> ItemKinds:
@@ -88,7 +88,7 @@ def split_kinds(recipe: Recipe, config: Mapping, split: str) -> ItemKinds:
 
 
 def _text_needed(
-    name: str, split: str, kind: FieldKind, batches: Batches, entries: list[DatasetEntry]
+    name: str, split: str, kind: FieldKind, call: ForwardCall, entries: list[DatasetEntry]
 ) -> Diagnostic:
     """Return the finding about a text that ``forward`` needs as numbers.
 
@@ -96,11 +96,11 @@ def _text_needed(
         name: The argument of ``forward``.
         split: The split.
         kind: What the field is.
-        batches: What is called.
+        call: What is called.
         entries: The data sets.
     """
-    field, model = name.removesuffix(_LENGTHS), f"{batches.path.value}.forward"
-    used = Label(use_location(batches.path), "trained here")
+    field, model = name.removesuffix(_LENGTHS), f"{call.path.value}.forward"
+    used = Label(use_location(call.path), "trained here")
     place = kind.body.span_in(kind.node) if kind.body and kind.node else None
     return Diagnostic(
         "R431",
@@ -112,19 +112,19 @@ def _text_needed(
     )
 
 
-def _not_taken(name: str, split: str, batches: Batches, entries: list[DatasetEntry]) -> Diagnostic:
+def _not_taken(name: str, split: str, call: ForwardCall, entries: list[DatasetEntry]) -> Diagnostic:
     """Return the finding about a field of each batch that ``forward`` does not take.
 
     Args:
         name: The field.
         split: The split.
-        batches: What is called.
+        call: What is called.
         entries: Its data sets.
     """
     return Diagnostic(
         "R431",
-        f'each batch of {split} has "{name}", which {batches.path.value}.forward does not take',
+        f'each batch of {split} has "{name}", which {call.path.value}.forward does not take',
         Label(entry_span(entries[0]), f"items with {name}"),
-        (Label(use_location(batches.path), "trained here"),),
+        (Label(use_location(call.path), "trained here"),),
         (f"leave {name} out of these items, or let forward take {name} (or **fields)",),
     )

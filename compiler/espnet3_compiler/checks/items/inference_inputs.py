@@ -6,12 +6,11 @@ Fails: the same without ``to``, where ``phones`` of the data is a text of its ow
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.fields import preprocessor_of
+from espnet3_compiler.checks.data.fields import COLLATE, preprocessor_of
 from espnet3_compiler.checks.data.sample_fields import INDEXING
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.items.batches import split_kinds
 from espnet3_compiler.checks.items.kinds import TEXT
-from espnet3_compiler.checks.methods.runners import COLLATE
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

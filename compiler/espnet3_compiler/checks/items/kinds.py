@@ -8,8 +8,8 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from espnet3_compiler.checks.data.attributes import Known
 from espnet3_compiler.checks.data.bodies import FunctionBody
-from espnet3_compiler.checks.methods.constant_values import Known
 from espnet3_compiler.signature.library import Library
 
 TEXT, NUMBER, ARRAY, UNKNOWN = "text", "number", "array", ""

@@ -2,15 +2,15 @@
 
 import ast
 
+from espnet3_compiler.checks.data.attributes import Known, chosen_branch, known_settings
 from espnet3_compiler.checks.data.bodies import placed_method, returned_values
-from espnet3_compiler.checks.data.numbers import is_number
+from espnet3_compiler.checks.data.parts import looped_parts, part_of
 from espnet3_compiler.checks.data.sample_fields import (
     FRAMES,
     INDEXING,
     SAME_FIELDS,
     sample_parameter,
 )
-from espnet3_compiler.checks.items.attributes import chosen_branch, known_settings
 from espnet3_compiler.checks.items.kinds import (
     ARRAY,
     NUMBER,
@@ -21,10 +21,9 @@ from espnet3_compiler.checks.items.kinds import (
     Maker,
     common_kinds,
 )
-from espnet3_compiler.checks.items.parts import looped_parts, part_of
+from espnet3_compiler.checks.items.numbers import is_number
 from espnet3_compiler.checks.items.values import value_kind
 from espnet3_compiler.checks.items.variables import Rules, variable_kinds
-from espnet3_compiler.checks.methods.constant_values import Known
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.flow import all_nodes, literal_text

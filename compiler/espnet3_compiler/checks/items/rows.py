@@ -7,9 +7,9 @@ puts a value of another kind into one: ``row["samples"] = int(row["samples"])``.
 import ast
 from typing import NamedTuple
 
+from espnet3_compiler.checks.data.attributes import Assigned, attribute_users, attribute_values
 from espnet3_compiler.checks.data.bodies import FunctionBody, function_body
 from espnet3_compiler.checks.data.certain_code import assigned_values
-from espnet3_compiler.checks.items.attributes import Assigned, attribute_users, attribute_values
 from espnet3_compiler.checks.items.kinds import Maker
 from espnet3_compiler.signature.definitions import full_name
 from espnet3_compiler.signature.flow import (
@@ -30,7 +30,7 @@ _DEPTH = 20
 _Loop = ast.comprehension | ast.For
 
 
-class _Place(NamedTuple):
+class _TablePlace(NamedTuple):
     """A function, and where its names and attributes come from."""
 
     library: Library
@@ -43,7 +43,7 @@ def is_row(value: ast.expr, maker: Maker) -> bool:
     """Return whether an expression is certainly a row of which all values are texts."""
     location = maker.library.find_module(maker.body.module)
     return location is not None and _is_row(
-        value, _Place(maker.library, maker.path, location, maker.body.node), 0
+        value, _TablePlace(maker.library, maker.path, location, maker.body.node), 0
     )
 
 
@@ -68,7 +68,7 @@ def _makes_texts(given: Assigned, library: Library) -> bool:
     return False
 
 
-def _is_row(value: ast.expr, place: _Place, depth: int) -> bool:
+def _is_row(value: ast.expr, place: _TablePlace, depth: int) -> bool:
     match value:
         case ast.Subscript(value=ast.Attribute(value=ast.Name(id="self"), attr=name), slice=index):
             return not isinstance(index, ast.Slice) and _is_table(name, place, depth)
@@ -80,7 +80,7 @@ def _is_row(value: ast.expr, place: _Place, depth: int) -> bool:
     return False
 
 
-def _is_table(attribute: str, place: _Place, depth: int) -> bool:
+def _is_table(attribute: str, place: _TablePlace, depth: int) -> bool:
     """Return whether an attribute is a list of rows, and stays one."""
     given = attribute_values(place.library, place.path, attribute)
     users = attribute_users(place.library, place.path, attribute)
@@ -94,7 +94,7 @@ def _is_table(attribute: str, place: _Place, depth: int) -> bool:
     )
 
 
-def _is_filled(shown: str, places: list[_Place], depth: int) -> bool | None:
+def _is_filled(shown: str, places: list[_TablePlace], depth: int) -> bool | None:
     """Return whether all that is appended to a list are rows; None where nothing is.
 
     Args:
@@ -118,7 +118,7 @@ def _appended(shown: str, node: FunctionNode) -> list[ast.expr]:
     ]
 
 
-def _is_added_row(value: ast.expr, place: _Place, depth: int) -> bool:
+def _is_added_row(value: ast.expr, place: _TablePlace, depth: int) -> bool:
     """Return whether what is put into a list is a row: a split line, or that of a loop."""
     if isinstance(value, ast.Name):
         given = assigned_values(place.node, value.id)
@@ -132,7 +132,7 @@ def _is_empty(value: ast.expr) -> bool:
     return isinstance(value, ast.List) and not value.elts
 
 
-def _place_of(given: Assigned, place: _Place) -> _Place:
+def _place_of(given: Assigned, place: _TablePlace) -> _TablePlace:
     return place._replace(location=given.found.location, node=given.node)
 
 
@@ -173,7 +173,7 @@ def _is_plain_text(value: ast.expr) -> bool:
     return False
 
 
-def _makes_rows(value: ast.expr, place: _Place, depth: int) -> bool:
+def _makes_rows(value: ast.expr, place: _TablePlace, depth: int) -> bool:
     """Return whether an expression is certainly a list of rows of texts."""
     if depth > _DEPTH:
         return False
@@ -200,7 +200,7 @@ def _makes_rows(value: ast.expr, place: _Place, depth: int) -> bool:
     return False
 
 
-def _is_given_table(attribute: str, place: _Place, depth: int) -> bool:
+def _is_given_table(attribute: str, place: _TablePlace, depth: int) -> bool:
     """Return whether an attribute of which a new one is made is a list of rows by its other values.
 
     Args:
@@ -215,7 +215,7 @@ def _is_given_table(attribute: str, place: _Place, depth: int) -> bool:
     )
 
 
-def _is_row_of(item: ast.expr, loop: _Loop, place: _Place, depth: int) -> bool:
+def _is_row_of(item: ast.expr, loop: _Loop, place: _TablePlace, depth: int) -> bool:
     """Return whether what a list makes of each round of a loop is a row."""
     tables = _looped_tables(loop)
     names = {name for name, table in tables.items() if _makes_rows(table, place, depth)}
@@ -254,7 +254,7 @@ def _looped_tables(loop: _Loop) -> dict[str, ast.expr]:
     return {}
 
 
-def _gives_rows(call: ast.Call, place: _Place, depth: int) -> bool:
+def _gives_rows(call: ast.Call, place: _TablePlace, depth: int) -> bool:
     match call:
         case ast.Call(func=ast.Name(id=name), args=[inner, *_]) if name in _LISTS:
             return _makes_rows(inner, place, depth)
@@ -267,7 +267,7 @@ def _gives_rows(call: ast.Call, place: _Place, depth: int) -> bool:
     return body is not None and _returns_rows(body, place, depth)
 
 
-def _returns_rows(body: FunctionBody, place: _Place, depth: int) -> bool:
+def _returns_rows(body: FunctionBody, place: _TablePlace, depth: int) -> bool:
     location = place.library.find_module(body.module)
     values = [one.value for one in own_returns(body.node)]
     if location is None or not values or _is_changed(body.node):

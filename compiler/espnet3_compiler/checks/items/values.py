@@ -7,9 +7,9 @@
 import ast
 from collections.abc import Callable
 
+from espnet3_compiler.checks.data.attributes import chosen_branch
 from espnet3_compiler.checks.data.bodies import bindings_of
 from espnet3_compiler.checks.data.certain_code import assigned_values, is_stored
-from espnet3_compiler.checks.items.attributes import chosen_branch
 from espnet3_compiler.checks.items.kinds import ARRAY, NUMBER, TEXT, UNKNOWN, Maker
 from espnet3_compiler.checks.items.rows import is_row, is_text_list
 from espnet3_compiler.signature.definitions import full_name

@@ -7,6 +7,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from espnet3_compiler.checks.data.attributes import Known, known_truth
 from espnet3_compiler.checks.data.sample_fields import is_name, nodes_read_by
 from espnet3_compiler.checks.items.kinds import (
     UNKNOWN,
@@ -14,11 +15,6 @@ from espnet3_compiler.checks.items.kinds import (
     ItemKinds,
     Maker,
     common_kinds,
-)
-from espnet3_compiler.checks.methods.constant_values import (
-    Known,
-    UnknownValueError,
-    constant_value,
 )
 from espnet3_compiler.signature.flow import all_nodes, child_nodes, literal_text
 
@@ -85,10 +81,8 @@ def _steps(body: list[ast.stmt], known: Known, *, certain: bool) -> Iterator[_St
 def _chosen_body(statement: ast.stmt, known: Known) -> list[ast.stmt] | None:
     """Return what runs of an ``if`` of which the test is known."""
     if isinstance(statement, ast.If):
-        try:
-            return statement.body if constant_value(statement.test, known) else statement.orelse
-        except UnknownValueError:
-            return None
+        truth = known_truth(statement.test, known)
+        return None if truth is None else statement.body if truth else statement.orelse
     return None
 
 

@@ -17,6 +17,7 @@ from espnet3_compiler.checks.data.bodies import (
     method_body,
 )
 from espnet3_compiler.checks.data.fields import (
+    COLLATE,
     READ_BY_RUNTIME,
     TEXT_BLOCKS,
     fields_after,
@@ -24,11 +25,10 @@ from espnet3_compiler.checks.data.fields import (
     preprocessor_of,
     split_entries,
 )
-from espnet3_compiler.checks.data.numbers import changed_numbers, item_numbers
 from espnet3_compiler.checks.data.sample_fields import Fields
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.items.batches import Batches, check_batches
-from espnet3_compiler.checks.methods.runners import COLLATE
+from espnet3_compiler.checks.items.batches import ForwardCall, check_batches
+from espnet3_compiler.checks.items.numbers import changed_numbers, item_numbers
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -165,12 +165,10 @@ def _check_kinds(
     signature = read_method(recipe.library, str(path.value), "forward")
     if config is None or not isinstance(signature, Signature):
         return
-    batches = Batches(recipe.library, path, signature)
+    call = ForwardCall(recipe.library, path, signature)
     validates = _is_plain(config, "valid") and _is_validated(config)
     for split in ("train", *(("valid",) if validates else ())):
-        found = (
-            list(check_batches(recipe, config, split, batches)) if _is_plain(config, split) else []
-        )
+        found = list(check_batches(recipe, config, split, call)) if _is_plain(config, split) else []
         if found:
             yield from found
             return

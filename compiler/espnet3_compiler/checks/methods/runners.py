@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body, returned_values
-from espnet3_compiler.checks.data.fields import fields_after, fields_before, split_entries
+from espnet3_compiler.checks.data.fields import COLLATE, fields_after, fields_before, split_entries
 from espnet3_compiler.checks.data.sample_fields import Fields, literal_fields
 from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.checks.methods.calls import uncallable
@@ -27,9 +27,6 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, is_null, node_at
 from espnet3_schemas import TARGET
-
-COLLATE = "espnet3_runtime.data.collate.CommonCollateFn"
-"""The collate function that adds ``NAME_lengths`` to a field, and nothing else."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:

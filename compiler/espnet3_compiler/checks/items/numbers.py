@@ -67,7 +67,13 @@ def _numbers_of(value: ast.expr, node: FunctionNode) -> frozenset[str]:
 
 
 def is_number(value: ast.expr, node: FunctionNode, depth: int) -> bool:
-    """Return whether an expression in a function is certainly a plain number."""
+    """Return whether an expression in a function is certainly a plain number.
+
+    Args:
+        value: The expression.
+        node: The function.
+        depth: How many names were followed.
+    """
     match value:
         case ast.Constant(value=constant):
             return isinstance(constant, int | float)

@@ -6,8 +6,8 @@ written as a config would have it, so that what is known of such configs holds f
 
 import ast
 
+from espnet3_compiler.checks.data.attributes import Assigned, attribute_values
 from espnet3_compiler.checks.data.bodies import class_of
-from espnet3_compiler.checks.items.attributes import Assigned, attribute_values
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.signature.definitions import full_name
 from espnet3_compiler.signature.flow import FunctionNode, dotted_name, literal_text, own_nodes

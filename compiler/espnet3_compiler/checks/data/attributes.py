@@ -5,22 +5,22 @@
 """
 
 import ast
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import class_of, constructor_of, default_values
 from espnet3_compiler.checks.data.certain_code import is_stored
-from espnet3_compiler.checks.methods.constant_values import (
-    Known,
-    UnknownValueError,
-    constant_value,
-)
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.classes import method_nodes
 from espnet3_compiler.signature.definitions import ClassFound, is_patched
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, own_nodes
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, dotted_name, own_nodes
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.syntax.tree import Mapping, Scalar
+from espnet3_compiler.syntax.tree import Mapping as ConfigMapping
+from espnet3_compiler.syntax.tree import Scalar
+
+Known = Mapping[str, object]
+"""What names such as ``self.speech`` are known to be."""
 
 _GIVEN_BY_RUNTIME = ("data_dir", "recipe_dir")
 _DYNAMIC = ("setattr(", "__dict__", "vars(self", "__getattr")
@@ -123,7 +123,7 @@ def known_settings(data: DatasetEntry) -> Known:
     given = data.node.get("data_src_args")
     if made is None or made.position != 0 or not data.certain:
         return {}
-    block = given if isinstance(given, Mapping) else None
+    block = given if isinstance(given, ConfigMapping) else None
     if given is not None and block is None:
         return {}
     usual = dict(default_values(made.body))
@@ -155,15 +155,30 @@ def _kept(node: FunctionNode) -> list[tuple[str, str]]:
 def _known_value(name: str, value: Scalar | ast.expr | object) -> dict[str, object]:
     if isinstance(value, Scalar):
         return {} if "$" in str(value.value) else {name: value.value}
-    try:
-        return {name: constant_value(value, {})} if isinstance(value, ast.expr) else {}
-    except UnknownValueError:
-        return {}
+    return {name: value.value} if isinstance(value, ast.Constant) else {}
 
 
 def chosen_branch(node: ast.IfExp, known: Known) -> ast.expr | None:
     """Return the value of ``a if test else b`` of which the test is known, else None."""
-    try:
-        return node.body if constant_value(node.test, known) else node.orelse
-    except UnknownValueError:
-        return None
+    truth = known_truth(node.test, known)
+    return None if truth is None else node.body if truth else node.orelse
+
+
+def known_truth(test: ast.expr, known: Known) -> bool | None:
+    """Return whether a condition on one attribute holds; None where that is not known."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            truth = known_truth(inner, known)
+            return None if truth is None else not truth
+        case ast.Compare(
+            left=ast.Attribute() as left, ops=[how], comparators=[ast.Constant(value=other)]
+        ) if (name := dotted_name(left)) in known:
+            return _compared(known[str(name)], how, other)
+    name = dotted_name(test)
+    return bool(known[name]) if name and name in known else None
+
+
+def _compared(value: object, how: ast.cmpop, other: object) -> bool | None:
+    if isinstance(how, ast.Is | ast.Eq):
+        return value == other
+    return value != other if isinstance(how, ast.IsNot | ast.NotEq) else None
