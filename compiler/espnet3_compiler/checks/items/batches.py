@@ -21,7 +21,6 @@ from espnet3_compiler.checks.items.makers import changed_kinds, item_kinds
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe
-from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.tree import Mapping, Scalar
@@ -33,14 +32,14 @@ class ForwardCall(NamedTuple):
     """What a model is called by, with the fields of a batch.
 
     Attributes:
-        library: Reads modules.
         path: The value that names the model.
         signature: What its ``forward`` takes.
+        takes_any: Whether it may take fields of any name.
     """
 
-    library: Library
     path: Scalar
     signature: Signature
+    takes_any: bool
 
 
 def check_batches(
@@ -61,11 +60,11 @@ def check_batches(
         if item.required and kinds.named(field).name == TEXT:
             yield _text_needed(item.name, split, kinds.named(field), call, entries)
             return
-    if call.signature.more_keywords:
+    if call.takes_any:
         return
     numbers = [name for name, kind in kinds.fields.items() if kind.name in (ARRAY, NUMBER)]
     untaken = [name for name in numbers if call.signature.find(name) is None]
-    if untaken and not call.signature.more_keywords:
+    if untaken:
         yield _not_taken(untaken[0], split, call, entries)
 
 

@@ -153,7 +153,7 @@ def _check_fields(
             return
     numbers = found[0] & found[1] - set(READ_BY_RUNTIME)
     more = sorted(name for name in numbers if signature.find(name) is None)
-    if more and config and not signature.more_keywords:
+    if more and config and body.node.args.kwarg is None:
         yield _untaken(body, path, more[0], _place_of_field(more[0], recipe, config))
 
 
@@ -165,7 +165,8 @@ def _check_kinds(
     signature = read_method(recipe.library, str(path.value), "forward")
     if config is None or not isinstance(signature, Signature):
         return
-    call = ForwardCall(recipe.library, path, signature)
+    body = method_body(recipe.library, str(path.value), "forward")
+    call = ForwardCall(path, signature, body is None or body.node.args.kwarg is not None)
     validates = _is_plain(config, "valid") and _is_validated(config)
     for split in ("train", *(("valid",) if validates else ())):
         found = list(check_batches(recipe, config, split, call)) if _is_plain(config, split) else []

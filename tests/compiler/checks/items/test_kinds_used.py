@@ -53,6 +53,7 @@ class Prepare:
         ("speech, **_", "split: v", "split: v, more: true", []),
         ("speech, more, **_", "split: t", "split: t, more: true", []),
         ("speech", "split: v", "split: v, more: '${x}'", []),
+        ("speech=None, **batch", "split: v", "split: v, more: true", []),
     ],
 )
 def test_what_forward_is_called_with(check, arguments, old, new, places):
@@ -212,3 +213,9 @@ class Net(torch.nn.Module):
     text = HEAD.replace("size: 8", 'size: 8, stats: "${stages.collect_stats.feats_stats}"') + STATS
     files = {"dataset/__init__.py": DATA, "src/model.py": model, "src/f.py": FEATURES}
     assert [place for code, place in check(text, files) if code == "R422"] == found
+
+
+def test_a_forward_that_reads_some_of_all_fields(check):
+    model = MODEL.replace("ARGUMENTS", "**batch").replace("torch.zeros(1)", "batch['speech'].sum()")
+    text = HEAD + TRAIN.replace("split: t", "split: t, more: true")
+    assert check(text, {"dataset/__init__.py": DATA, "src/model.py": model}) == []
