@@ -92,7 +92,7 @@ def _check_lengths(
     signature = read_method(recipe.library, str(path.value), "__call__")
     config = certain_config(stage, "inference", resolved)
     forward = _forward_of(stage, recipe, resolved)
-    if config is None or not isinstance(signature, Signature) or signature.more_keywords:
+    if config is None or not isinstance(signature, Signature) or body.node.args.kwarg:
         return
     fields = _batch_fields(recipe, config)
     given = {one.name for one in forward.parameters} & set(fields) if forward else set()
@@ -141,7 +141,7 @@ def _check_model(recipe: Recipe, config: Mapping) -> Iterator[Diagnostic]:
     missing = [item.name for item in signature.parameters if item.required]
     missing = [name for name in missing if name not in names]
     refused = [name for name in names if not signature.find(name)]
-    if names and (missing or (refused and not signature.more_keywords)):
+    if names and (missing or (refused and body.node.args.kwarg is None)):
         problem = f'needs "{missing[0]}"' if missing else f'has no argument "{refused[0]}"'
         given = ", ".join(names)
         message = f"{path.value}.{method} {problem}, and input_key gives it {given}"
