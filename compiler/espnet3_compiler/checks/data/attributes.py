@@ -118,6 +118,14 @@ def _values_in(node: FunctionNode, name: str) -> list[ast.expr] | None:
 
 def known_settings(data: DatasetEntry) -> Known:
     """Return what attributes of a data set are known to be, by the names ``self.NAME``."""
+    key = ("settings", data.module, id(data.node), data.certain)
+    if key not in data.library.memo:  # many checks ask for it
+        data.library.memo[key] = data.node, _find_settings(data)
+    known: Known = data.library.memo[key][1]
+    return known
+
+
+def _find_settings(data: DatasetEntry) -> Known:
     path = f"{data.module}.Dataset"
     made = constructor_of(data.library, path)
     given = data.node.get("data_src_args")

@@ -36,8 +36,7 @@ INDEXING = {
 FRAMES = "espnet3_runtime.data.preprocess.FrameLabels"
 """The one that adds a field, ``field``."""
 
-_DEPTH = 5
-"""How many names of names are followed, and objects in objects."""
+_DEPTH = 5  # of names of names, and of objects in objects
 
 _READING = ("copy", "get", "items", "keys", "pop", "values")
 _HARMLESS_CALLS = ("dict", "len", "print", "sorted", "list", "isinstance", "set", "tuple")
@@ -81,8 +80,13 @@ class _Scope(NamedTuple):
 
 def item_fields(data: DatasetEntry) -> Fields | None:
     """Return the fields of an item of a ``Dataset``, before any transform."""
-    owner = _Owner(data.library, f"{data.module}.Dataset", -1, known_settings(data))
-    return _fields_by_own_method(owner, "__getitem__")
+    known = known_settings(data)
+    key = ("fields", data.module, tuple(known.items()))
+    if key not in data.library.memo:
+        owner = _Owner(data.library, f"{data.module}.Dataset", -1, known)
+        data.library.memo[key] = _fields_by_own_method(owner, "__getitem__")
+    fields: Fields | None = data.library.memo[key]
+    return fields
 
 
 def _fields_by_own_method(

@@ -37,8 +37,12 @@ _DEPTH = 5
 def item_kinds(data: DatasetEntry) -> ItemKinds:
     """Return the kinds of the fields of an item of a ``Dataset``, before any transform."""
     path, known = f"{data.module}.Dataset", known_settings(data)
-    made = _by_method(data.library, path, "__getitem__", known)
-    return made or ItemKinds()
+    key = ("kinds", data.module, tuple(known.items()))
+    if key not in data.library.memo:
+        made = _by_method(data.library, path, "__getitem__", known)
+        data.library.memo[key] = made or ItemKinds()
+    kinds: ItemKinds = data.library.memo[key]
+    return kinds
 
 
 def changed_kinds(library: Library, node: Node | None, given: ItemKinds) -> ItemKinds:
