@@ -9,13 +9,18 @@ from espnet3_compiler.checks.data import (
     column_files,
     declared_fields,
     fields,
-    item_pairs,
     mappings,
     output_rates,
     prepared_parts,
     results,
     sample_rates,
     streams,
+)
+from espnet3_compiler.checks.items import (
+    inference_inputs,
+    item_pairs,
+    metric_values,
+    result_kinds,
 )
 from espnet3_compiler.checks.lightning import (
     hooks,
@@ -25,6 +30,7 @@ from espnet3_compiler.checks.lightning import (
 )
 from espnet3_compiler.checks.methods import (
     argument_units,
+    array_keys,
     attributes,
     calls,
     context_attributes,
@@ -207,6 +213,8 @@ ALL: tuple[Check, ...] = (
     kind_methods.check,
     calls.check,
     runners.check,
+    inference_inputs.check,
+    result_kinds.check,
     hooks.check,
     forward.check,
     attributes.check,
@@ -216,7 +224,9 @@ ALL: tuple[Check, ...] = (
     refused_values.check,
     layer_sizes.check,
     text_values.check,
+    metric_values.check,
     argument_units.check,
+    array_keys.check,
     loss_values.check,
     named_losses.check,
     measured_names.check,

@@ -36,6 +36,9 @@ SORTED = "type: sorted, length_key: NAME"
         ("speech", DATA, False),
         ("spk", FREE, False),
         ("gender", f"{DATA}# a column gender comes with the corpus\n", False),
+        ("gender", f"{DATA}    def lengths(self, gender): return [gender]\n", True),
+        ("gender", f"{DATA}    def more(self): return dict(gender=1)\n", False),
+        ("gender", f"{DATA}class Row:\n    gender: str\n", False),
     ],
 )
 def test_batches_are_balanced_by_a_column(check, name, data, found):

@@ -242,7 +242,7 @@ def test_a_model_that_is_not_trained_needs_no_forward(found):
     ],
 )
 def test_arguments_of_forward(found, arguments, codes):
-    item = """{"speech": self.read(index), "text": "", "label": label, "count": 2}"""
+    item = """{"speech": self.read(index), "text": f(), "label": label, "count": 2}"""
     data = DATA.replace('return {"speech": index, "text": ""}', f"label = len('a'); return {item}")
     model = MODEL.replace("speech, speech_lengths=None", arguments)
     assert [code for code, _ in found(data=data, model=model)] == codes
@@ -306,7 +306,7 @@ stages: [train_tokenizer, train]
             "preprocessor:\n        valid: {_target_: src.prepare.Prepare, tokens: a}",
             [],
         ),
-        ("${stages.train_tokenizer.token_list}", "a", []),
+        ("${stages.train_tokenizer.token_list}", "a", ["R431"]),
         (
             "    tokenizer: {",
             "    dataloader: {collate_fn: {_target_: src.prepare.Pad}}\n    tokenizer: {",

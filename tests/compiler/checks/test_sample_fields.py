@@ -5,7 +5,8 @@ import ast
 import pytest
 
 from espnet3_compiler.checks.data.bodies import gives_nothing
-from espnet3_compiler.checks.data.sample_fields import item_fields, lacking_fields
+from espnet3_compiler.checks.data.field_arguments import lacking_fields
+from espnet3_compiler.checks.data.sample_fields import item_fields
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.signature.library import open_library
 from tests.compiler.checks.checks_kit import mapping_of

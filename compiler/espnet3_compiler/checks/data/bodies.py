@@ -94,21 +94,12 @@ def method_body(library: Library, path: str, name: str) -> FunctionBody | None:
 
 
 def _find_method_body(library: Library, path: str, name: str) -> FunctionBody | None:
-    found = class_of(library, path)
-    if found is None:
-        return None
-    order = resolve_name.resolution_order(library, found)
-    giver = classes.find_method(library, order, name)
-    if not isinstance(giver, ResolvedMethod):
-        return None
-    passed = [one for one in order[: giver.position + 1] if isinstance(one, ClassFound)]
-    if not all(_is_plain(library, one.location, one.summary.decorators) for one in passed):
-        return None
-    return _read_body(library, giver.method)
+    placed = placed_method(library, path, name)
+    return placed.body if placed else None
 
 
-class ConstructorBody(NamedTuple):
-    """The ``__init__`` that makes an object.
+class PlacedBody(NamedTuple):
+    """A method of an object.
 
     Attributes:
         body: Its statements.
@@ -119,7 +110,30 @@ class ConstructorBody(NamedTuple):
     position: int
 
 
-def constructor_of(library: Library, path: str, after: int = -1) -> ConstructorBody | None:
+def placed_method(library: Library, path: str, name: str, after: int = -1) -> PlacedBody | None:
+    """Return a method of a class as the recipe defines it, and where; None if that is not known.
+
+    Args:
+        library: Reads modules.
+        path: The dotted path of the class.
+        name: The method.
+        after: Only classes behind this index count, as for ``super()``.
+    """
+    found = class_of(library, path)
+    if found is None:
+        return None
+    order = resolve_name.resolution_order(library, found)
+    giver = classes.find_method(library, order, name, after)
+    if not isinstance(giver, ResolvedMethod):
+        return None
+    passed = [one for one in order[: giver.position + 1] if isinstance(one, ClassFound)]
+    if not all(_is_plain(library, one.location, one.summary.decorators) for one in passed):
+        return None
+    body = _read_body(library, giver.method)
+    return PlacedBody(body, giver.position) if body else None
+
+
+def constructor_of(library: Library, path: str, after: int = -1) -> PlacedBody | None:
     """Return the constructor of a class of the recipe or of a layer of PyTorch; None for others.
 
     Args:
@@ -130,11 +144,11 @@ def constructor_of(library: Library, path: str, after: int = -1) -> ConstructorB
     key = ("constructor", path, after)
     if key not in library.memo:  # several checks ask for it, and for each layer
         library.memo[key] = _find_constructor(library, path, after)
-    constructor: ConstructorBody | None = library.memo[key]
+    constructor: PlacedBody | None = library.memo[key]
     return constructor
 
 
-def _find_constructor(library: Library, path: str, after: int) -> ConstructorBody | None:
+def _find_constructor(library: Library, path: str, after: int) -> PlacedBody | None:
     found = class_of(library, path)
     order = resolve_name.resolution_order(library, found) if found else ()
     giver = classes.find_method(library, order, "__init__", after)
@@ -145,7 +159,7 @@ def _find_constructor(library: Library, path: str, after: int) -> ConstructorBod
         return None
     layer = passed[-1].location.name.startswith(LAYERS) and not classes.is_torch_module(passed[-1])
     body = _read_body(library, giver.method, foreign=layer)
-    return ConstructorBody(body, giver.position) if body else None
+    return PlacedBody(body, giver.position) if body else None
 
 
 def function_body(library: Library, path: str) -> FunctionBody | None:

@@ -12,7 +12,8 @@ from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.checks.data.sample_fields import Fields
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.signature import split_source
-from espnet3_compiler.signature.flow import all_nodes, literal_text
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, literal_text
+from espnet3_compiler.signature.library import ModuleFile
 
 _SHARED = 2
 """Fields of an item that a list has in common with it, for being the list of its columns."""
@@ -43,15 +44,29 @@ def listed_columns(
 
 
 def is_mentioned(name: str, entries: list[DatasetEntry], modules: tuple[RecipeModule, ...]) -> bool:
-    """Return whether the code of a data set has a word anywhere, and may make such a column.
+    """Return whether the code of a data set has a word, and may make such a column.
+
+    A word that is nothing but a variable of functions makes none.
 
     Args:
         name: The word.
         entries: The data sets of a split.
         modules: The modules of the recipe.
     """
+    word = re.compile(rf"\b{re.escape(name)}\b")
     files = (module.file for data in entries for module in _modules_of(data, modules))
-    return any(re.search(rf"\b{re.escape(name)}\b", file.text.text) for file in files)
+    said = ((file, len(word.findall(file.text.text))) for file in files)
+    return any(count and (file.wrong or count > _as_variable(file, name)) for file, count in said)
+
+
+def _as_variable(file: ModuleFile, name: str) -> int:
+    """Return how often a word of a module is a variable or an argument of a function."""
+    tree = split_source.parse_module(file.text.text)
+    functions = (node for node in all_nodes(tree) if isinstance(node, FunctionNode))
+    inside = {id(item): item for node in functions for item in all_nodes(node)}
+    names = [item.id for item in inside.values() if isinstance(item, ast.Name)]
+    names += [item.arg for item in inside.values() if isinstance(item, ast.arg)]
+    return names.count(name)
 
 
 def _modules_of(data: DatasetEntry, modules: tuple[RecipeModule, ...]) -> Iterator[RecipeModule]:

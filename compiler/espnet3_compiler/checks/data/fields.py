@@ -12,13 +12,8 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.data.bodies import dataset_class
 from espnet3_compiler.checks.data.columns import is_mentioned, listed_columns
-from espnet3_compiler.checks.data.sample_fields import (
-    Fields,
-    LackingField,
-    changed_fields,
-    item_fields,
-    lacking_fields,
-)
+from espnet3_compiler.checks.data.field_arguments import LackingField, lacking_fields
+from espnet3_compiler.checks.data.sample_fields import Fields, changed_fields, item_fields
 from espnet3_compiler.checks.data.streams import is_sharded_entry, is_stream_entry
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
@@ -50,6 +45,9 @@ _OF_BLOCK = {
     "labels": "the labels are read from",
     "tokens": "the tokens are read from",
 }
+COLLATE = "espnet3_runtime.data.collate.CommonCollateFn"
+"""The collate function that adds ``NAME_lengths`` to a field, and nothing else."""
+
 _BY_LENGTH = "batches are made by the length of a field"
 READ_BY_RUNTIME = ("utt_id", "sample_rate")
 """Fields that the runtime reads itself."""

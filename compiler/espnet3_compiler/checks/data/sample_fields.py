@@ -5,57 +5,108 @@ certainly not there. Where the code says it in another way, nothing is known.
 """
 
 import ast
-from collections import Counter
 from collections.abc import Container, Iterable
 from typing import NamedTuple
 
+from espnet3_compiler.checks.data.attributes import Known, chosen_branch, known_settings
 from espnet3_compiler.checks.data.bodies import (
-    default_values,
     function_body,
     method_body,
+    placed_method,
     returned_values,
 )
+from espnet3_compiler.checks.data.parts import looped_parts, part_of
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
-from espnet3_compiler.expressions.template import is_unresolved
-from espnet3_compiler.manifest.values import as_text
 from espnet3_compiler.signature.flow import FunctionNode, all_nodes, literal_text, own_nodes
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.syntax.span_key import is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, is_null
 from espnet3_schemas import TARGET
 
 Fields = frozenset[str]
 
-_SAME_FIELDS = {"espnet3_runtime.data.preprocess.TextToTokens": "text"}
+SAME_FIELDS = {"espnet3_runtime.data.preprocess.TextToTokens": "text"}
 """Preprocessors that replace a field by itself, and the ``field`` that they take unasked."""
 
-_INDEXING = {
+INDEXING = {
     "espnet3_runtime.data.preprocess.LabelToIndex": "label",
     "espnet3_runtime.data.preprocess.TextToSymbols": "phones",
 }
 """Those that replace a field by another one, ``to``, and the ``field`` that they take unasked."""
 
-_FRAMES = "espnet3_runtime.data.preprocess.FrameLabels"
+FRAMES = "espnet3_runtime.data.preprocess.FrameLabels"
 """The one that adds a field, ``field``."""
 
+_DEPTH = 5  # of names of names, and of objects in objects
+
 _READING = ("copy", "get", "items", "keys", "pop", "values")
-_PLAIN = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
-_GUARDS = (ast.IfExp, ast.Compare, ast.BoolOp, ast.Lambda, ast.comprehension)
 _HARMLESS_CALLS = ("dict", "len", "print", "sorted", "list", "isinstance", "set", "tuple")
 
 
+class _Owner(NamedTuple):
+    """The object of which a function is a method.
+
+    Attributes:
+        library: Reads modules.
+        path: The dotted path of its class.
+        position: The index of the method's class in the resolution order of that.
+        known: What attributes are known to be, by the names ``self.NAME``.
+        depth: How many objects hold this one.
+    """
+
+    library: Library
+    path: str
+    position: int
+    known: Known
+    depth: int = 0
+
+
 class _Scope(NamedTuple):
-    """A function, and the fields of its parameter that is the sample."""
+    """A function, and what is known in it.
+
+    Attributes:
+        node: The function.
+        sample: Its parameter that is the sample.
+        given: The fields of that.
+        owner: The object of which it is a method, where that is known.
+        asked: The variables whose fields this is asked for.
+    """
 
     node: FunctionNode
     sample: str = ""
     given: Fields = frozenset()
+    owner: _Owner | None = None
+    asked: frozenset[str] = frozenset()
 
 
 def item_fields(data: DatasetEntry) -> Fields | None:
     """Return the fields of an item of a ``Dataset``, before any transform."""
-    body = method_body(data.library, f"{data.module}.Dataset", "__getitem__")
-    return _returned_fields(_Scope(body.node)) if body else None
+    known = known_settings(data)
+    key = ("fields", data.module, tuple(known.items()))
+    if key not in data.library.memo:
+        owner = _Owner(data.library, f"{data.module}.Dataset", -1, known)
+        data.library.memo[key] = _fields_by_own_method(owner, "__getitem__")
+    fields: Fields | None = data.library.memo[key]
+    return fields
+
+
+def _fields_by_own_method(
+    owner: _Owner, method: str, sample: str | None = "", given: Fields = frozenset()
+) -> Fields | None:
+    """Return the fields of what a method returns, of the class behind that of the caller.
+
+    Args:
+        owner: The object, as its caller sees it.
+        method: The method.
+        sample: Its parameter that is the sample; None to find that.
+        given: The fields of that.
+    """
+    placed = placed_method(owner.library, owner.path, method, owner.position)
+    if placed is None:
+        return None
+    node = placed.body.node
+    name = sample_parameter(node) if sample is None else sample
+    here = owner._replace(position=placed.position)
+    return _returned_fields(_Scope(node, name, given, here))
 
 
 def literal_fields(node: FunctionNode, value: ast.expr) -> Fields | None:
@@ -68,27 +119,33 @@ def literal_fields(node: FunctionNode, value: ast.expr) -> Fields | None:
     return _fields_of(value, _Scope(node), 0)
 
 
-def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields | None:
+def changed_fields(
+    library: Library, node: Node | None, given: Fields, depth: int = 0
+) -> Fields | None:
     """Return the fields of an item after a transform or preprocessor.
 
     Args:
         library: Reads the code of the recipe.
         node: The transform or preprocessor; null changes nothing.
         given: The fields before.
+        depth: How many other preprocessors hold it.
     """
     if is_null(node):
         return given
     target = node.get(TARGET) if isinstance(node, Mapping) else None
     path = target.value if isinstance(target, Scalar) else None
-    if not isinstance(node, Mapping) or not isinstance(path, str):
+    if not isinstance(node, Mapping) or not isinstance(path, str) or depth > _DEPTH:
         return None
-    if path in _SAME_FIELDS:
+    if path in SAME_FIELDS:
         return given
-    if path in _INDEXING:
-        return _indexed_fields(node, _INDEXING[path], given)
-    if path == _FRAMES:
+    if path in INDEXING:
+        return _indexed_fields(node, INDEXING[path], given)
+    if path == FRAMES:
         return _labelled_fields(node, given)
-    body = method_body(library, path, "__call__") or function_body(library, path)
+    if method_body(library, path, "__call__"):
+        owner = _Owner(library, path, -1, {}, depth)
+        return _fields_by_own_method(owner, "__call__", None, given)
+    body = function_body(library, path)
     if body is None:
         return None
     bound = [entry.name for entry in node] if node.entry("_partial_") else []
@@ -105,7 +162,7 @@ def keeps_field(library: Library, node: Node | None, field: str) -> bool:
     """
     target = node.get(TARGET) if isinstance(node, Mapping) else None
     path = target.value if isinstance(target, Scalar) else None
-    if is_null(node) or path in (*_SAME_FIELDS, *_INDEXING, _FRAMES):
+    if is_null(node) or path in (*SAME_FIELDS, *INDEXING, FRAMES):
         return True
     if not isinstance(path, str):
         return False
@@ -151,114 +208,6 @@ def sample_parameter(node: FunctionNode, bound: Container[str] = ()) -> str:
     return names[1] if len(required) == len(("utt_id", "sample")) else (names or [""])[0]
 
 
-class LackingField(NamedTuple):
-    """A field that a preprocessor needs and does not get.
-
-    Attributes:
-        name: The field.
-        argument: The argument that names it.
-        node: Its value; None where it is left at its default.
-    """
-
-    name: str
-    argument: str
-    node: Scalar | None
-
-
-def lacking_fields(library: Library, node: Mapping, given: Fields) -> list[LackingField]:
-    """Return the fields that arguments of a preprocessor name and that its items do not have.
-
-    Args:
-        library: Reads the code of the recipe.
-        node: The preprocessor.
-        given: The fields of the items that it changes.
-    """
-    found: list[LackingField] = []
-    for argument, default in _field_arguments(library, node).items():
-        value = node.get(argument)
-        if value is None and default is not None:
-            found.append(LackingField(default, argument, None))
-        text = as_text(value)
-        if text and is_written(text) and not is_unresolved(text):
-            found.append(LackingField(str(text.value), argument, text))
-    return [one for one in found if one.name not in given]
-
-
-def _field_arguments(library: Library, node: Mapping) -> dict[str, str | None]:
-    """Return the arguments of a preprocessor that name a field which it reads, with their defaults.
-
-    One of which the default is no text, or that may be given in another way, comes with None.
-    """
-    open_ended = node.entry("_args_") or node.entry("_partial_")
-    target = node.get(TARGET)
-    path = str(target.value) if isinstance(target, Scalar) else ""
-    if usual := {**_SAME_FIELDS, **_INDEXING}.get(path):
-        return {"field": None if open_ended else usual}
-    body, made = (method_body(library, path, name) for name in ("__call__", "__init__"))
-    if not body or not made:
-        return {}
-    kept = _kept_arguments(made.node)
-    read = _attributes_as_fields(body.node, sample_parameter(body.node))
-    texts = {name: literal_text(value) for name, value in default_values(made)}
-    names = [kept[one] for one in read if one in kept]
-    return {one: None if open_ended else texts.get(one) for one in names}
-
-
-def _attributes_as_fields(node: FunctionNode, sample: str) -> set[str]:
-    """Return the attributes X of which a call reads ``sample[self.X]`` before anything else.
-
-    What comes behind a condition, or after a change of the sample, may be right whatever it reads.
-    """
-    found: set[str] = set()
-    for statement in node.body:
-        items = list(all_nodes(statement))
-        if not isinstance(statement, _PLAIN) or any(isinstance(item, _GUARDS) for item in items):
-            break
-        understood: list[ast.AST] = []
-        for item in items:
-            match item:
-                case ast.Subscript(value=value, slice=key, ctx=ast.Load()) if _is_name(
-                    value, sample
-                ):
-                    understood.append(value)
-                    if isinstance(key, ast.Attribute) and _is_name(key.value, "self"):
-                        found.add(key.attr)
-                case ast.Subscript():
-                    pass
-                case ast.Assign(
-                    targets=[target], value=ast.Call(func=ast.Name(id="dict"), args=[_])
-                ):
-                    understood.append(target)
-                case _:
-                    understood += _nodes_read_by(item)
-        uses = {id(item) for item in items if _is_name(item, sample)}
-        if not uses <= set(map(id, understood)):
-            break
-    return found
-
-
-def _kept_arguments(node: FunctionNode) -> dict[str, str]:
-    """Return the attributes that a constructor sets, once, to an argument that it leaves as it is.
-
-    Each comes with the name of the argument.
-    """
-    every = [item for item in all_nodes(node) if isinstance(item, ast.Name | ast.Attribute)]
-    bound = Counter(
-        item.id if isinstance(item, ast.Name) else item.attr
-        for item in every
-        if isinstance(item.ctx, ast.Store)
-    )
-    found: dict[str, str] = {}
-    for item in node.body:
-        match item:
-            case ast.Assign(
-                targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)],
-                value=ast.Name(id=argument),
-            ) if bound[attribute] + bound[argument] == 1 + (attribute == argument):
-                found[attribute] = argument
-    return found
-
-
 def _returned_fields(scope: _Scope) -> Fields | None:
     """Return the fields of every mapping that a function returns."""
     values = returned_values(scope.node)
@@ -271,7 +220,7 @@ def _returned_fields(scope: _Scope) -> Fields | None:
 
 def _fields_of(value: ast.expr, scope: _Scope, depth: int) -> Fields | None:
     """Return the fields of a mapping that an expression makes."""
-    if depth > 5:  # noqa: PLR2004  names of names
+    if depth > _DEPTH:
         return None
     match value:
         case ast.Dict():
@@ -284,20 +233,69 @@ def _fields_of(value: ast.expr, scope: _Scope, depth: int) -> Fields | None:
         case ast.BinOp(op=ast.BitOr()):
             return _join(_fields_of(one, scope, depth + 1) for one in (value.left, value.right))
         case ast.IfExp():
-            return _join(_fields_of(one, scope, depth + 1) for one in (value.body, value.orelse))
-        case ast.Call(func=ast.Name(id="dict"), args=args, keywords=keywords) if len(args) <= 1:
-            parts = [_fields_of(one, scope, depth + 1) for one in args]
-            named = [frozenset((one.arg,)) if one.arg else None for one in keywords]
-            return _join([*parts, *named])
-        case ast.Call(func=ast.Attribute(value=inner, attr="copy"), args=[]):
-            return _fields_of(inner, scope, depth + 1)
+            known = chosen_branch(value, scope.owner.known) if scope.owner else None
+            either = (known,) if known else (value.body, value.orelse)
+            return _join(_fields_of(one, scope, depth + 1) for one in either)
         case ast.DictComp(
             generators=[
                 ast.comprehension(iter=ast.Call(func=ast.Attribute(value=inner, attr="items")))
             ]
         ):
             return _fields_of(inner, scope, depth + 1) if _keeps_keys(value) else None
+        case ast.Call():
+            return _fields_of_call(value, scope, depth)
     return None
+
+
+def _fields_of_call(value: ast.Call, scope: _Scope, depth: int) -> Fields | None:
+    match value:
+        case ast.Call(func=ast.Name(id="dict"), args=args, keywords=keywords) if len(args) <= 1:
+            parts = [_fields_of(one, scope, depth + 1) for one in args]
+            named = [frozenset((one.arg,)) if one.arg else None for one in keywords]
+            return _join([*parts, *named])
+        case ast.Call(func=ast.Attribute(value=inner, attr="copy"), args=[]):
+            return _fields_of(inner, scope, depth + 1)
+        case ast.Call(
+            func=ast.Attribute(value=ast.Call(func=ast.Name(id="super"), args=[]), attr=method)
+        ) if method == scope.node.name and scope.owner:
+            given = _fields_of(value.args[-1], scope, depth + 1) if scope.sample else frozenset()
+            sample = None if scope.sample else ""
+            if given is None:
+                return None
+            return _fields_by_own_method(scope.owner, method, sample, given)
+        case ast.Call(args=[sample]):
+            return _fields_by_steps(value, sample, scope, depth)
+    return None
+
+
+def _steps_called(call: ast.Call, scope: _Scope) -> tuple[Mapping, ...]:
+    """Return the objects of which one is called: ``self.step(item)``, or that of a loop."""
+    owner = scope.owner
+    if owner is None:
+        return ()
+    if isinstance(call.func, ast.Name):
+        return looped_parts(owner.library, owner.path, scope.node, call.func.id) or ()
+    part = part_of(owner.library, owner.path, call.func)
+    return (part,) if part else ()
+
+
+def _fields_by_steps(call: ast.Call, given: ast.expr, scope: _Scope, depth: int) -> Fields | None:
+    """Return the fields of an item after the steps of a preprocessor; each may be left out.
+
+    Args:
+        call: The call of a step.
+        given: What it is called with.
+        scope: The function.
+        depth: How many names were followed.
+    """
+    steps = _steps_called(call, scope)
+    fields = _fields_of(given, scope, depth + 1) if steps else None
+    for step in steps:
+        if scope.owner is None or fields is None:
+            return None
+        changed = changed_fields(scope.owner.library, step, fields, scope.owner.depth + 1)
+        fields = None if changed is None else fields | changed
+    return fields
 
 
 def _keeps_keys(node: ast.DictComp) -> bool:
@@ -329,31 +327,36 @@ def _fields_of_name(name: str, scope: _Scope, depth: int) -> Fields | None:
     Nothing is known where a use is not understood: another variable, a function inside the
     function or one that it calls can then put fields into it.
     """
+    if name in scope.asked:
+        return frozenset()  # what it has by its other values
+    scope = scope._replace(asked=scope.asked | {name})
     parts: list[Fields | None] = [scope.given] if name == scope.sample else []
     arguments = [item.arg for item in all_nodes(scope.node.args) if isinstance(item, ast.arg)]
     if not parts and name in arguments:
         return None
     understood: list[ast.AST] = []
     for item in own_nodes(scope.node):
-        understood += _nodes_read_by(item)
+        understood += nodes_read_by(item)
+        if isinstance(item, ast.Call) and _steps_called(item, scope):
+            understood += item.args
         match item:
             case (
                 ast.Assign(targets=[target], value=ast.expr() as value)
                 | ast.AnnAssign(target=target, value=ast.expr() as value)
                 | ast.AugAssign(target=target, value=value)
-            ) if _is_name(target, name):
+            ) if is_name(target, name):
                 understood.append(target)
                 parts.append(_fields_of(value, scope, depth + 1))
-            case ast.Subscript(value=value, ctx=ast.Store()) if _is_name(value, name):
+            case ast.Subscript(value=value, ctx=ast.Store()) if is_name(value, name):
                 parts.append(_constant(item.slice))
-            case ast.Call(func=ast.Attribute(value=value, attr=attr)) if _is_name(value, name):
+            case ast.Call(func=ast.Attribute(value=value, attr=attr)) if is_name(value, name):
                 understood.append(value)
                 parts += _fields_by_method(item, attr, scope, depth)
-    uses = {id(item) for item in all_nodes(scope.node) if _is_name(item, name)}
+    uses = {id(item) for item in all_nodes(scope.node) if is_name(item, name)}
     return _join(parts) if parts and uses <= set(map(id, understood)) else None
 
 
-def _nodes_read_by(node: ast.AST) -> list[ast.expr]:
+def nodes_read_by(node: ast.AST) -> list[ast.expr]:
     """Return the nodes that one around them reads, and keeps in no other variable."""
     match node:
         case ast.Subscript(value=value) | ast.For(iter=value) | ast.comprehension(iter=value):
@@ -373,7 +376,8 @@ def _nodes_read_by(node: ast.AST) -> list[ast.expr]:
     return []
 
 
-def _is_name(node: ast.AST, name: str) -> bool:
+def is_name(node: ast.AST, name: str) -> bool:
+    """Return whether a node is a variable of a given name."""
     return isinstance(node, ast.Name) and node.id == name
 
 

@@ -17,6 +17,7 @@ from espnet3_compiler.checks.data.bodies import (
     method_body,
 )
 from espnet3_compiler.checks.data.fields import (
+    COLLATE,
     READ_BY_RUNTIME,
     TEXT_BLOCKS,
     fields_after,
@@ -24,10 +25,10 @@ from espnet3_compiler.checks.data.fields import (
     preprocessor_of,
     split_entries,
 )
-from espnet3_compiler.checks.data.numbers import changed_numbers, item_numbers
 from espnet3_compiler.checks.data.sample_fields import Fields
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.methods.runners import COLLATE
+from espnet3_compiler.checks.items.batches import ForwardCall, check_batches
+from espnet3_compiler.checks.items.numbers import changed_numbers, item_numbers
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -77,8 +78,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if path and model and model.location.local and _lacks_forward(recipe.library, model):
             found.append(_without_forward(recipe.library, model, path))
         elif path and recipe.complete:
-            found += _check_fields(stage, recipe, resolved, path)
-            found += _check_validation(stage, recipe, resolved, path)
+            of_stage = list(_check_fields(stage, recipe, resolved, path))
+            of_stage += _check_validation(stage, recipe, resolved, path)
+            found += of_stage or _check_kinds(stage, recipe, resolved, path)
     yield from first_per_location(found)
 
 
@@ -151,8 +153,34 @@ def _check_fields(
             return
     numbers = found[0] & found[1] - set(READ_BY_RUNTIME)
     more = sorted(name for name in numbers if signature.find(name) is None)
-    if more and config and not signature.more_keywords:
+    if more and config and body.node.args.kwarg is None:
         yield _untaken(body, path, more[0], _place_of_field(more[0], recipe, config))
+
+
+def _check_kinds(
+    stage: StageDecl, recipe: Recipe, resolved: Resolved, path: Scalar
+) -> Iterator[Diagnostic]:
+    """Report what the fields of batches are, where all else of them is right."""
+    config = certain_config(stage, "training", resolved)
+    signature = read_method(recipe.library, str(path.value), "forward")
+    if config is None or not isinstance(signature, Signature):
+        return
+    body = method_body(recipe.library, str(path.value), "forward")
+    call = ForwardCall(path, signature, body is None or body.node.args.kwarg is not None)
+    validates = _is_plain(config, "valid") and _is_validated(config)
+    for split in ("train", *(("valid",) if validates else ())):
+        found = list(check_batches(recipe, config, split, call)) if _is_plain(config, split) else []
+        if found:
+            yield from found
+            return
+
+
+def _is_plain(config: Mapping, split: str) -> bool:
+    """Return whether the runtime makes the batches of a split."""
+    target = node_at(config, ("dataloader", "collate_fn", TARGET))
+    loader = node_at(config, ("dataloader", split))
+    own = isinstance(loader, Mapping) and written_entry(loader, "loader") is not None
+    return isinstance(target, Scalar) and target.value == COLLATE and not own
 
 
 def _check_validation(
@@ -168,9 +196,7 @@ def _check_validation(
     entry = written_entry(node, "train") if isinstance(node, Mapping) else None
     if config is None or entry is None or not isinstance(signature, Signature):
         return
-    collate = node_at(config, ("dataloader", "collate_fn", TARGET))
-    plain = isinstance(collate, Scalar) and collate.value == COLLATE
-    if not plain or not is_null(preprocessor_of(config, "valid")) or not _validates(config, recipe):
+    if not is_null(preprocessor_of(config, "valid")) or not _validates(config, recipe):
         return
     for stage_name, field in _fields_by_stage(recipe, config):
         needed = signature.find(field)
@@ -181,13 +207,14 @@ def _check_validation(
 
 def _validates(config: Mapping, recipe: Recipe) -> bool:
     """Return whether a training validates on plain data sets of the kind that it trains on."""
-    off = is_zero(node_at(config, ("trainer", "limit_val_batches")))
     train, valid = (split_entries(recipe, config, split) for split in ("train", "valid"))
     plain = all(is_null(one.node.get("transform")) for one in valid)
-    loader = node_at(config, ("dataloader", "valid"))
-    own = isinstance(loader, Mapping) and written_entry(loader, "loader") is not None
     same = {one.module for one in valid} <= {one.module for one in train}
-    return bool(valid) and plain and same and not off and not own
+    return bool(valid) and plain and same and _is_validated(config) and _is_plain(config, "valid")
+
+
+def _is_validated(config: Mapping) -> bool:
+    return not is_zero(node_at(config, ("trainer", "limit_val_batches")))
 
 
 def _fields_by_stage(recipe: Recipe, config: Mapping) -> Iterator[tuple[str, str]]:
@@ -265,13 +292,9 @@ def _train_fields(config: Mapping, recipe: Recipe) -> tuple[Fields, Fields] | No
     entries = split_entries(recipe, config, "train")
     before = fields_before(entries)
     after = fields_after(config, "train", before, recipe) if before else None
-    block = node_at(config, ("dataloader", "collate_fn"))
-    target = block.get(TARGET) if isinstance(block, Mapping) else None
-    plain = isinstance(target, Scalar) and target.value == COLLATE
-    loader = node_at(config, ("dataloader", "train"))
-    custom = isinstance(loader, Mapping) and written_entry(loader, "loader")
-    if after is None or not plain or custom:
+    if after is None or not _is_plain(config, "train"):
         return None
+    block = node_at(config, ("dataloader", "collate_fn"))
     every = [_numbers(data) for data in entries]
     numbers = frozenset.intersection(*every)
     single = changed_numbers(recipe.library, preprocessor_of(config, "train"), numbers)

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body, returned_values
-from espnet3_compiler.checks.data.fields import fields_after, fields_before, split_entries
+from espnet3_compiler.checks.data.fields import COLLATE, fields_after, fields_before, split_entries
 from espnet3_compiler.checks.data.sample_fields import Fields, literal_fields
 from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.checks.methods.calls import uncallable
@@ -27,9 +27,6 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, is_null, node_at
 from espnet3_schemas import TARGET
-
-COLLATE = "espnet3_runtime.data.collate.CommonCollateFn"
-"""The collate function that adds ``NAME_lengths`` to a field, and nothing else."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -95,7 +92,7 @@ def _check_lengths(
     signature = read_method(recipe.library, str(path.value), "__call__")
     config = certain_config(stage, "inference", resolved)
     forward = _forward_of(stage, recipe, resolved)
-    if config is None or not isinstance(signature, Signature) or signature.more_keywords:
+    if config is None or not isinstance(signature, Signature) or body.node.args.kwarg:
         return
     fields = _batch_fields(recipe, config)
     given = {one.name for one in forward.parameters} & set(fields) if forward else set()
@@ -144,7 +141,7 @@ def _check_model(recipe: Recipe, config: Mapping) -> Iterator[Diagnostic]:
     missing = [item.name for item in signature.parameters if item.required]
     missing = [name for name in missing if name not in names]
     refused = [name for name in names if not signature.find(name)]
-    if names and (missing or (refused and not signature.more_keywords)):
+    if names and (missing or (refused and body.node.args.kwarg is None)):
         problem = f'needs "{missing[0]}"' if missing else f'has no argument "{refused[0]}"'
         given = ", ".join(names)
         message = f"{path.value}.{method} {problem}, and input_key gives it {given}"

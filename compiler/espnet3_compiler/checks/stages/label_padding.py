@@ -11,9 +11,9 @@ memory, and the model learns nothing until the process is aborted.
 
 from collections.abc import Iterator
 
+from espnet3_compiler.checks.data.fields import COLLATE
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.methods.forward import trained_model
-from espnet3_compiler.checks.methods.runners import COLLATE
 from espnet3_compiler.checks.training.no_effect import whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved

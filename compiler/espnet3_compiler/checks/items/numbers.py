@@ -59,15 +59,21 @@ def _numbers_of(value: ast.expr, node: FunctionNode) -> frozenset[str]:
         name = literal_text(key)
         if key is None:
             found.clear()  # what is put in after it may be of another kind
-        elif name is not None and _is_number(item, node, 0):
+        elif name is not None and is_number(item, node, 0):
             found.add(name)
         elif name is not None:
             found.discard(name)
     return frozenset(found)
 
 
-def _is_number(value: ast.expr, node: FunctionNode, depth: int) -> bool:
-    """Return whether an expression in a function is certainly a plain number."""
+def is_number(value: ast.expr, node: FunctionNode, depth: int) -> bool:
+    """Return whether an expression in a function is certainly a plain number.
+
+    Args:
+        value: The expression.
+        node: The function.
+        depth: How many names were followed.
+    """
     match value:
         case ast.Constant(value=constant):
             return isinstance(constant, int | float)
@@ -76,10 +82,10 @@ def _is_number(value: ast.expr, node: FunctionNode, depth: int) -> bool:
         case ast.Call(func=ast.Attribute(attr=name), args=args):
             return name in _METHODS and (name != "item" or not args)
         case ast.UnaryOp(operand=inner):
-            return _is_number(inner, node, depth)
+            return is_number(inner, node, depth)
         case ast.BinOp(left=left, right=right):
-            return _is_number(left, node, depth) and _is_number(right, node, depth)
+            return is_number(left, node, depth) and is_number(right, node, depth)
         case ast.Name(id=name) if depth < _DEPTH:
             given = assigned_values(node, name)
-            return bool(given) and all(_is_number(one, node, depth + 1) for one in given or ())
+            return bool(given) and all(is_number(one, node, depth + 1) for one in given or ())
     return False
