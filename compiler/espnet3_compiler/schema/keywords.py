@@ -69,9 +69,15 @@ class _ArrayValue(list[Any]):
 
 
 _TYPES: dict[type, set[str]] = {
-    **{NoneType: {"null"}, bool: {"boolean"}, str: {"string"}},
-    **{int: {"integer", "number"}, float: {"number"}},
-    **{dict: {"object"}, _ObjectValue: {"object"}, list: {"array"}, _ArrayValue: {"array"}},
+    NoneType: {"null"},
+    bool: {"boolean"},
+    str: {"string"},
+    int: {"integer", "number"},
+    float: {"number"},
+    dict: {"object"},
+    _ObjectValue: {"object"},
+    list: {"array"},
+    _ArrayValue: {"array"},
 }
 """The types of values; an ``integer`` is written without a point."""
 _WITH_PARTS = (dict, list)
