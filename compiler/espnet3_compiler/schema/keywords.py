@@ -17,8 +17,8 @@ from jsonschema.validators import Draft202012Validator, extend
 
 from espnet3_compiler.schema.keys import find_conflicting_keys, find_misspelt_keys
 from espnet3_compiler.schema.types import Schema, has_type
-from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
-from espnet3_compiler.syntax.tree import Mapping, Node, Sequence, to_python
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, to_python
 from espnet3_schemas import TARGET
 
 
@@ -85,26 +85,21 @@ _WITH_PARTS = (dict, list)
 
 def to_value(node: Node, *, lenient: bool) -> Any:
     """Return a tree as the values that a validator judges; ``lenient``: see ``validate_tree``."""
-    if is_placeholder(node):
+    if isinstance(node, Scalar) and node.style == "error":  # most nodes are scalars, and right
         return ANYTHING
-    if _is_schema_default(node):
-        return _Default(node)
+    if node.span.source.kind == "schema" and {step.how for step in node.via} <= {"default"}:
+        return _Default(node)  # a test holds defaults valid
+    if isinstance(node, Scalar):
+        return _text_value(node.value, lenient) if isinstance(node.value, str) else node.value
     if isinstance(node, Mapping):
         value = _ObjectValue(
             {str(key.value): to_value(below, lenient=lenient) for key, below in node.entries}
         )
         value.node = node
         return value
-    if isinstance(node, Sequence):
-        array = _ArrayValue([to_value(item, lenient=lenient) for item in node.items])
-        array.node = node
-        return array
-    return _text_value(node.value, lenient=lenient) if isinstance(node.value, str) else node.value
-
-
-def _is_schema_default(node: Node) -> bool:
-    """Return whether a node stands where its schema put it; a test holds defaults valid."""
-    return node.span.source.kind == "schema" and {step.how for step in node.via} <= {"default"}
+    array = _ArrayValue([to_value(item, lenient=lenient) for item in node.items])
+    array.node = node
+    return array
 
 
 def _known_value(value: Any) -> Any:
@@ -123,7 +118,7 @@ def _known_value(value: Any) -> Any:
     return known if certain and not any(isinstance(one, _Marker) for one in parts) else ANYTHING
 
 
-def _text_value(text: str, *, lenient: bool) -> object:
+def _text_value(text: str, lenient: bool) -> object:
     reference = REFERENCE.search(text) if "${" in text else None
     if reference is None:
         return text
