@@ -231,9 +231,13 @@ def may_have_model(stage: StageDecl, resolved: Resolved) -> bool:
 
 def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
     """Return the ``model`` of the config from which a stage builds its model, if it has one."""
-    config = bound_config(stage, _model_role(stage), resolved)
-    model = config.get("model") if config else None
-    return model if isinstance(model, Mapping) else None
+    key = "own model", id(stage)
+    if key not in resolved.memo:  # most checks of models ask
+        config = bound_config(stage, _model_role(stage), resolved)
+        model = config.get("model") if config else None
+        resolved.memo[key] = stage, model if isinstance(model, Mapping) else None
+    own: Mapping | None = resolved.memo[key][1]
+    return own
 
 
 def model_of(stage: StageDecl, resolved: Resolved) -> Mapping | None:
