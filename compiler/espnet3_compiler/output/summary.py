@@ -38,7 +38,13 @@ def plural(number: int, noun: str) -> str:
 
 
 def totals(diagnostics: Iterable[Diagnostic], summary: Summary, columns: int | None = None) -> str:
-    """Return the last lines of a report for people, as wide as the terminal; None for a file."""
+    """Return the last lines of a report for people.
+
+    Args:
+        diagnostics: Its findings.
+        summary: The totals.
+        columns: Width of the terminal; None for a file.
+    """
     line = escape_controls(summary_line(diagnostics, summary))
     return "\n".join(fold_text(line, columns, "  ")) + "\n"
 

@@ -29,7 +29,13 @@ def repair_misspelt_keys(node: Mapping, schema: Schema) -> tuple[Mapping, tuple[
 def repair_and_validate(
     node: Mapping, schema: Schema, *, partial_tree: bool = False
 ) -> tuple[Mapping, tuple[Diagnostic, ...], tuple[Diagnostic, ...]]:
-    """Do the same, and return as well what ``validate_tree`` finds in the repaired tree."""
+    """Do the same, and return as well what ``validate_tree`` finds in the repaired tree.
+
+    Args:
+        node: A tree.
+        schema: Its schema.
+        partial_tree: Whether required keys may stand elsewhere.
+    """
     judge = partial(
         validate_tree, schema=schema, lenient_references=True, partial_tree=partial_tree
     )
