@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from espnet3_compiler.build.plan import Plan
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CompileResult:
     """The result of every step for one manifest; None or empty where a step had no input.
 

@@ -16,6 +16,7 @@ TARGET = "_target_"
 IN_PACKAGE = "package:"
 """Begins the name of a source that an installed package holds."""
 
+_WITH_PARTS = (dict, list)
 _NEW_KIND: dict[str, Any] = {
     "title": "",
     "roles": {},
@@ -56,7 +57,10 @@ def _inline(part: Any, definitions: dict[str, Any], inlined: dict[str, Any]) -> 
         return [_inline(item, definitions, inlined) for item in part]
     if not isinstance(part, dict):
         return part
-    own = {key: _inline(value, definitions, inlined) for key, value in part.items()}
+    own = {
+        key: _inline(value, definitions, inlined) if isinstance(value, _WITH_PARTS) else value
+        for key, value in part.items()  # most are texts and numbers
+    }
     if not isinstance(own.get("$ref"), str):
         return own
     name = own.pop("$ref").removeprefix("#/$defs/")

@@ -105,7 +105,7 @@ def is_secret(path: str, value: Any) -> bool:
             return True
     elif secret:
         return re.fullmatch(_SYMBOL, value) is None
-    literal = hide_pairs(literal, _ASSIGNED)
+    literal = hide_pairs(literal, _ASSIGNED) if "=" in literal else literal
     return HIDDEN in literal or hide_in_urls(literal) != literal
 
 

@@ -72,13 +72,16 @@ def _merge_mapping(
     base: Node | None, over: Mapping, slot: SchemaLocation, path: Path, record: MergeRecord
 ) -> Mapping:
     under = _base_mapping(base, over, slot, path, record)
-    entries = {entry.name: entry for entry in under.entries}
+    entries = {str(entry.key.value): entry for entry in under.entries}
     for entry in over.entries:
-        name = entry.name
+        name = str(entry.key.value)
         if name.startswith("~"):
             _delete_key(entries, entry, path, record)
             continue
         existing = entries.get(name)
+        if existing is None and isinstance(entry.value, Scalar):
+            entries[name] = entry
+            continue
         value = merge_nodes(
             existing.value if existing else None,
             entry.value,

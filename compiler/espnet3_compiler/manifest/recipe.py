@@ -145,7 +145,7 @@ class System(NamedTuple):
         return self.roles[role].schema or {"title": f"{role.capitalize()} config"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Recipe:
     """A manifest.
 
@@ -173,7 +173,7 @@ class Recipe:
     directory: FilePath
     name: Scalar
     system: System
-    library: Library = field(repr=False)
+    library: Library
     globals: Mapping
     models: tuple[ModelDecl, ...]
     configs: tuple[ConfigDecl, ...]
@@ -248,7 +248,7 @@ class Reference(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Resolved:
     """Everything after resolution; only late references remain as ``${…}`` texts.
 
@@ -277,7 +277,7 @@ class Resolved:
     environment: MappingABC[str, str | None] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
     invalid: frozenset[str] = frozenset()
-    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    memo: dict[Any, Any] = field(default_factory=dict, init=False)
 
     def is_certain(self, config: str) -> bool:
         """Return whether a key that is missing in a config is certainly not given."""

@@ -3,7 +3,7 @@
 import re
 
 from espnet3_compiler.schema.types import Schema
-from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
+from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence
 
 _PATTERNS = "patternProperties"
@@ -67,9 +67,10 @@ def _add_nodes(found: list[SchemaNode], node: Node, schema: Schema | None, path:
         for index, item in enumerate(node.items):
             _add_nodes(found, item, child_schema(schema, index), (*path, index))
         return
+    known = schema.get("properties", {})
     for key, value in node.entries:
         name = str(key.value)
-        below = None if is_placeholder(key) else child_schema(schema, name)
+        below = None if key.style == "error" else known.get(name) or child_schema(schema, name)
         if isinstance(value, Scalar):  # most values are; a call for each would double the time
             found.append(((*path, name), value, below))
         else:

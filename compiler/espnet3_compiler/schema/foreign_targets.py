@@ -69,7 +69,7 @@ def _repair(
         node = replace(node, entries=tuple(_native_entries(node, foreign)))
     inside = inside or wanted
     schema = effective_schema(schema, node)
-    below = spot._replace(node=node)
+    below = spot if node is spot.node else spot._replace(node=node)
     entries = [
         entry
         if isinstance(entry.value, Scalar)

@@ -41,7 +41,9 @@ def find_misspelt_keys(node: Mapping, schema: Schema) -> dict[str, str]:
     for entry in node:
         if entry.name not in known:
             likely = [*absent, *special] if "_" in (entry.name[:1], entry.name[-1:]) else absent
-            wanted = renamed.get(entry.name) or closest_match(entry.name, likely)
+            wanted = (
+                renamed.get(entry.name) or closest_match(entry.name, likely) if likely else None
+            )
             if wanted in likely and wanted not in found:
                 found[wanted] = entry.name
     return found

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import permutations
+from types import NoneType
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
@@ -16,8 +17,8 @@ from jsonschema.validators import Draft202012Validator, extend
 
 from espnet3_compiler.schema.keys import find_conflicting_keys, find_misspelt_keys
 from espnet3_compiler.schema.types import Schema, has_type
-from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
-from espnet3_compiler.syntax.tree import Mapping, Node, Sequence, to_python
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, to_python
 from espnet3_schemas import TARGET
 
 
@@ -67,47 +68,57 @@ class _ArrayValue(list[Any]):
     node: Sequence
 
 
+_TYPES: dict[type, set[str]] = {
+    NoneType: {"null"},
+    bool: {"boolean"},
+    str: {"string"},
+    int: {"integer", "number"},
+    float: {"number"},
+    dict: {"object"},
+    _ObjectValue: {"object"},
+    list: {"array"},
+    _ArrayValue: {"array"},
+}
+"""The types of values; an ``integer`` is written without a point."""
+_WITH_PARTS = (dict, list)
+
+
 def to_value(node: Node, *, lenient: bool) -> Any:
     """Return a tree as the values that a validator judges; ``lenient``: see ``validate_tree``."""
-    if is_placeholder(node):
+    if isinstance(node, Scalar) and node.style == "error":  # most nodes are scalars, and right
         return ANYTHING
-    if _is_schema_default(node):
-        return _Default(node)
+    if node.span.source.kind == "schema" and {step.how for step in node.via} <= {"default"}:
+        return _Default(node)  # a test holds defaults valid
+    if isinstance(node, Scalar):
+        return _text_value(node.value, lenient) if isinstance(node.value, str) else node.value
     if isinstance(node, Mapping):
         value = _ObjectValue(
             {str(key.value): to_value(below, lenient=lenient) for key, below in node.entries}
         )
         value.node = node
         return value
-    if isinstance(node, Sequence):
-        array = _ArrayValue([to_value(item, lenient=lenient) for item in node.items])
-        array.node = node
-        return array
-    return _text_value(node.value, lenient=lenient) if isinstance(node.value, str) else node.value
-
-
-def _is_schema_default(node: Node) -> bool:
-    """Return whether a node stands where its schema put it; a test holds defaults valid."""
-    return node.span.source.kind == "schema" and {step.how for step in node.via} <= {"default"}
+    array = _ArrayValue([to_value(item, lenient=lenient) for item in node.items])
+    array.node = node
+    return array
 
 
 def _known_value(value: Any) -> Any:
     """Return a value with the defaults in it; a marker where a part of it is not known."""
     if isinstance(value, _Default):
         return to_python(value.node)
-    if not isinstance(value, _ObjectValue | _ArrayValue):
-        return value
     if isinstance(value, _ObjectValue):
         known: Any = _ObjectValue({key: _known_value(below) for key, below in value.items()})
         parts, certain = known.values(), has_certain_keys(value.node)
-    else:
+    elif isinstance(value, _ArrayValue):
         parts = known = _ArrayValue(map(_known_value, value))
         certain = True
+    else:
+        return value
     known.node = value.node
     return known if certain and not any(isinstance(one, _Marker) for one in parts) else ANYTHING
 
 
-def _text_value(text: str, *, lenient: bool) -> object:
+def _text_value(text: str, lenient: bool) -> object:
     reference = REFERENCE.search(text) if "${" in text else None
     if reference is None:
         return text
@@ -133,18 +144,17 @@ def _have_types(items: tuple[Node, ...], expected: list[Schema]) -> bool:
 
 
 def _is_member(value: object, allowed: list[object]) -> bool:
-    kinds = (dict, list)
     return any(
-        value == other and (type(value) is type(other) or isinstance(value, kinds))
+        value == other and (type(value) is type(other) or isinstance(value, _WITH_PARTS))
         for other in allowed
     )
 
 
-def _check_type(validator: Any, types: Any, value: Any, _schema: Schema) -> _Errors:
+def _check_type(_validator: Any, types: Any, value: Any, _schema: Schema) -> _Errors:
     given = "" if value is ANY_TEXT else value
     if not isinstance(given, _Marker):
-        allowed = [types] if isinstance(types, str) else types
-        if not any(validator.is_type(given, name) for name in allowed):
+        allowed = (types,) if isinstance(types, str) else types
+        if _TYPES[type(given)].isdisjoint(allowed):
             yield ValidationError("another type")
 
 
@@ -227,6 +237,8 @@ def _check_branch(validator: Any, condition: Schema, value: Any, schema: Schema)
 def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -> _Errors:
     """Check keys that a schema does not name; the arguments of a target are judged as such."""
     known = schema.get("properties", {})
+    if not isinstance(value, dict) or value.keys() <= known.keys():
+        return
     if others is True and isinstance(value, _ObjectValue) and TARGET in known:
         if find_misspelt_keys(value.node, schema):
             yield ValidationError("a misspelt key of a target")
@@ -235,7 +247,8 @@ def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -
         others = {"properties": {name: {} for name in _TARGET_KEYS}, "x-argument": flags}
         patterns = schema.get("patternProperties", ())
         for name, below in value.items():
-            if name not in known and not any(re.search(one, name) for one in patterns):
+            judged = isinstance(below, _WITH_PARTS) and name not in known
+            if judged and not any(re.search(one, name) for one in patterns):
                 yield from validator.descend(below, others, path=name)
     else:
         yield from _STANDARD["additionalProperties"](validator, others, value, schema)
@@ -252,7 +265,8 @@ def _check_argument(validator: Any, flags: Schema, value: Any, schema: Schema) -
         for name, below in value.items():
             if TARGET in value and name in flags:
                 yield from validator.descend(below, flags[name], path=name)
-            yield from validator.descend(below, schema, path=name)
+            if isinstance(below, _WITH_PARTS):
+                yield from validator.descend(below, schema, path=name)
 
 
 def _check_requires_one(_validator: Any, names: list[str], value: Any, _schema: Schema) -> _Errors:
@@ -263,11 +277,6 @@ def _check_requires_one(_validator: Any, names: list[str], value: Any, _schema: 
 def _check_exclusive(_validator: Any, _pairs: Any, value: Any, schema: Schema) -> _Errors:
     if isinstance(value, _ObjectValue) and any(find_conflicting_keys(value.node, schema)):
         yield ValidationError("keys that exclude each other")
-
-
-def _is_integer(_checker: object, value: object) -> bool:
-    """Return whether a number is written without a point."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 SchemaValidator = extend(  # type: ignore[no-untyped-call]
@@ -288,5 +297,4 @@ SchemaValidator = extend(  # type: ignore[no-untyped-call]
         "x-requires-one": _check_requires_one,
         "x-exclusive": _check_exclusive,
     },
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )

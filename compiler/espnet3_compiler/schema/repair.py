@@ -5,7 +5,7 @@ without a value.
 """
 
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.schema.foreign_targets import repair_foreign_targets
@@ -20,21 +20,30 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, map_children, map
 def repair_misspelt_keys(node: Mapping, schema: Schema) -> tuple[Mapping, tuple[Diagnostic, ...]]:
     """Give misspelt keys the names that were meant, also below keys that were misspelt.
 
-    Returns the tree and the findings about the keys that changed; other mistakes stay.
+    Returns a layer of a config and the findings about the keys that changed; other mistakes stay.
     """
-    node, found, _ = repair_and_validate(node, schema)
+    node, found, _ = repair_and_validate(node, schema, partial_tree=True)
     return node, found
 
 
 def repair_and_validate(
-    node: Mapping, schema: Schema
+    node: Mapping, schema: Schema, *, partial_tree: bool = False
 ) -> tuple[Mapping, tuple[Diagnostic, ...], tuple[Diagnostic, ...]]:
-    """Do the same, and return as well what ``validate_tree`` finds in the repaired tree."""
+    """Do the same, and return as well what ``validate_tree`` finds in the repaired tree.
+
+    Args:
+        node: A tree.
+        schema: Its schema.
+        partial_tree: Whether required keys may stand elsewhere.
+    """
+    judge = partial(
+        validate_tree, schema=schema, lenient_references=True, partial_tree=partial_tree
+    )
     node, found = repair_layout(node, schema)
     for repair in (repair_named_items, repair_foreign_targets):
         node, more = repair(node, schema)
         found += more
-    wrong = validate_tree(node, schema, lenient_references=True)
+    wrong = judge(node)
     while misspelt := _misspelt_keys(wrong):
         found += _merge_singular_keys(tuple(misspelt.values()))
         edits = {key: finding.fix.edits[0] for key, finding in misspelt.items() if finding.fix}
@@ -42,7 +51,7 @@ def repair_and_validate(
         repaired = _correct_node(node, meant)
         assert isinstance(repaired, Mapping)
         node = repaired
-        wrong = validate_tree(node, schema, lenient_references=True)
+        wrong = judge(node)
     return node, found, wrong
 
 

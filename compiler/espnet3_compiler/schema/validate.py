@@ -49,7 +49,7 @@ class _Report(NamedTuple):
 
 
 def validate_tree(
-    node: Node, schema: Schema, *, lenient_references: bool
+    node: Node, schema: Schema, *, lenient_references: bool, partial_tree: bool = False
 ) -> tuple[Diagnostic, ...]:
     """Return what is wrong with a tree, in the order of its text.
 
@@ -59,11 +59,13 @@ def validate_tree(
         lenient_references: Whether every ``${…}`` may stand for anything, as in a manifest before
             resolution. Otherwise a complete ``${stages.…}`` counts as text, because outputs are
             paths; other references that are left still stand for anything.
+        partial_tree: Whether required keys may stand elsewhere, as in one layer of a config.
     """
     errors: dict[Path, list[ValidationError]] = {}
     value = to_value(node, lenient=lenient_references)
     for error in SchemaValidator(schema).iter_errors(value):
-        errors.setdefault(tuple(error.absolute_path), []).append(error)
+        if not (partial_tree and _only_lacks_key(error)):
+            errors.setdefault(tuple(error.absolute_path), []).append(error)
     report = _Report(lenient_references, [], set())
     root = Instance(node, "", None, schema)
     for path in sorted(errors, key=len):
@@ -71,6 +73,13 @@ def validate_tree(
             _report_errors(root, path, errors[path], report)
     found = _merge_moved(sorted(report.found, key=lambda pair: pair[0]))
     return tuple(_merge_items(found))
+
+
+def _only_lacks_key(error: ValidationError) -> bool:
+    """Return whether a mapping lacks a key, and has none that may be meant to be it."""
+    schema: Any = error.schema
+    given: Any = error.instance
+    return error.validator == "required" and given.keys() <= schema.get("properties", {}).keys()
 
 
 def _merge_moved(found: list[_Found]) -> list[_Found]:

@@ -121,7 +121,8 @@ def outputs_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tup
     return uses
 
 
-def _find_leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[StageLeaf]:
+def _find_leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> list[StageLeaf]:
+    found: list[StageLeaf] = []
     ignored = [tuple(text.split(".")) for text in stage.spec.get("ignores", ())]
     for binding in stage.configs:
         node = resolved.configs.get(binding.config)
@@ -140,14 +141,15 @@ def _find_leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
                 below = walk_leaves(entry.value, (entry.name,), _paths_below(unread, entry.name))
                 if doubtful:
                     below = [leaf for leaf in below if not _is_replaced(leaf, doubtful)]
-                yield from below
+                found += below
     model = stage.model if reads_model(stage, resolved) else None
     if model and (node := resolved.models.get(str(model.value))):
-        yield from walk_leaves(node, (), _unbuilt_keys(stage, node))
+        found += walk_leaves(node, (), _unbuilt_keys(stage, node))
     if node := resolved.calls.get(str(stage.name.value)):
-        yield from walk_leaves(node)
+        found += walk_leaves(node)
     if start := resolved.init_from.get(str(stage.name.value), stage.init_from):
-        yield StageLeaf(("init_from",), start)
+        found.append(StageLeaf(("init_from",), start))
+    return found
 
 
 def _is_replaced(leaf: StageLeaf, config: Mapping) -> bool:
@@ -229,9 +231,13 @@ def may_have_model(stage: StageDecl, resolved: Resolved) -> bool:
 
 def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
     """Return the ``model`` of the config from which a stage builds its model, if it has one."""
-    config = bound_config(stage, _model_role(stage), resolved)
-    model = config.get("model") if config else None
-    return model if isinstance(model, Mapping) else None
+    key = "own model", id(stage)
+    if key not in resolved.memo:  # most checks of models ask
+        config = bound_config(stage, _model_role(stage), resolved)
+        model = config.get("model") if config else None
+        resolved.memo[key] = stage, model if isinstance(model, Mapping) else None
+    own: Mapping | None = resolved.memo[key][1]
+    return own
 
 
 def model_of(stage: StageDecl, resolved: Resolved) -> Mapping | None:

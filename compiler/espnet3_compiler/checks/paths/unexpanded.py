@@ -19,19 +19,20 @@ from espnet3_compiler.syntax.tree import Mapping, Path, Scalar, node_at
 from espnet3_schemas import TARGET
 
 _COMMANDS = "pwd|date|hostname|whoami|dirname|basename|realpath|readlink|git|echo|nproc|uname|cat"
-_HOME = re.compile(r"^~(?=/)")
-_VARIABLE = re.compile(
+_HOME = r"^~(?=/)"
+_VARIABLE = (
     r"(?:^|(?<=/))\$(?!exp_dir|exp_tag|data_dir|recipe_dir)"
     r"(?:[A-Za-z_]\w*(?=/)|(?<=/\$)[A-Za-z_]\w*$|[A-Z_][A-Z_0-9]*$)"
 )
-_COMMAND = re.compile(rf"\$\((?:{_COMMANDS})\b[^)]*\)(?=\S*$)|`(?:{_COMMANDS})\b[^`]*`(?=\S*$)")
+_COMMAND = rf"\$\((?:{_COMMANDS})\b[^)]*\)(?=\S*$)|`(?:{_COMMANDS})\b[^`]*`(?=\S*$)"
 
-_FORMS: tuple[tuple[re.Pattern[str], tuple[bytes, ...]], ...] = (
-    (_HOME, (b"expanduser", b'"~', b"'~")),
-    (_VARIABLE, (b"expandvars", b"environ", b"getenv")),
-    (_COMMAND, (b"subprocess", b"os.system", b"popen")),
+_FORMS: tuple[tuple[tuple[str, ...], str, tuple[bytes, ...]], ...] = (
+    (("~",), _HOME, (b"expanduser", b'"~', b"'~")),
+    (("$",), _VARIABLE, (b"expandvars", b"environ", b"getenv")),
+    (("$(", "`"), _COMMAND, (b"subprocess", b"os.system", b"popen")),
 )
-"""A home, a variable and a command, each with the words of code that reads it as a shell does.
+"""A home, a variable and a command: what one of them has, and the words of code that reads it as
+a shell does.
 
 Not a token such as ``$eos``, nor commands in prose.
 """
@@ -59,8 +60,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _find_form(text: str) -> tuple[re.Match[str] | None, tuple[bytes, ...]]:
     """Return what a shell would expand in a text, and the words of code that does so itself."""
-    for form, words in _FORMS:
-        if match := form.search(text):
+    for marks, form, words in _FORMS:
+        if any(mark in text for mark in marks) and (match := re.search(form, text)):
             return match, words
     return None, ()
 
