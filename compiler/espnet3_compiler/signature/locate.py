@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -38,7 +37,6 @@ class ModuleLocation(NamedTuple):
     shown: str
 
 
-@dataclass(eq=False, repr=False)
 class SearchPath:
     """The folders that hold top-level modules.
 
@@ -47,9 +45,12 @@ class SearchPath:
         recipe: The recipe directory, the first of them.
     """
 
-    roots: tuple[str, ...]
-    recipe: str
-    _listings: dict[str, frozenset[str]] = field(default_factory=dict)
+    def __init__(
+        self, roots: tuple[str, ...], recipe: str, listings: dict[str, frozenset[str]]
+    ) -> None:
+        self.roots = roots
+        self.recipe = recipe
+        self._listings = listings
 
     @cached_property
     def folder(self) -> Path:
@@ -63,7 +64,12 @@ class SearchPath:
 
     def beside(self, recipe: Path) -> "SearchPath":
         """Return the search path of another recipe, to which the same listings belong."""
-        return replace(search_path(recipe), _listings=self._listings)
+        path = search_path(recipe)
+        return SearchPath(path.roots, path.recipe, self._listings)
+
+    def with_roots(self, roots: tuple[str, ...]) -> "SearchPath":
+        """Return a search path of the recipe with other folders, for example without its own."""
+        return SearchPath(roots, self.recipe, self._listings)
 
     def list_folder(self, folder: str) -> frozenset[str]:
         """Return the names in a folder; none where it cannot be read."""
@@ -82,7 +88,7 @@ def search_path(recipe: Path, paths: Iterable[str] | None = None) -> SearchPath:
     own = str(recipe.absolute())
     given = sys.path if paths is None else paths
     rest = [str(Path(item).absolute()) for item in given if item]
-    return SearchPath(tuple(dict.fromkeys([own, *rest])), own)
+    return SearchPath(tuple(dict.fromkeys([own, *rest])), own, {})
 
 
 def find_top(path: SearchPath, name: str) -> ModuleLocation | None:
