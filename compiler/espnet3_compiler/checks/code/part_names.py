@@ -23,11 +23,17 @@ _PLAIN_PACKAGES = frozenset({*sys.stdlib_module_names, "torch", "numpy", "typing
 """Packages that bring no modules of their own, other than those of ``torch.nn``."""
 
 _COMPUTED = (
-    r"ModuleDict|ParameterDict|OrderedDict|__dict__|__getattr__|importlib|__import__|instantiate"
-    r"|from_pretrained|\b(?:exec|eval|setattr)\(|(?<!np\.)(?<!numpy\.)\bload\(|\b(?:hub|jit)\b"
-    r"|(?:add_module|register_(?:module|buffer|parameter))\(\s*(?![\s\"'])"
+    *("ModuleDict", "ParameterDict", "OrderedDict", "__dict__", "__getattr__"),
+    *("importlib", "__import__", "instantiate", "from_pretrained"),
 )
-"""Code that may give parts a name that is not written in it."""
+_COMPUTED_BY = {
+    **{name: rf"\b{name}\(" for name in ("exec", "eval", "setattr")},
+    **{name: rf"\b{name}\b" for name in ("hub", "jit")},
+    "load": r"(?<!np\.)(?<!numpy\.)\bload\(",
+    "add_module": r"add_module\(\s*(?![\s\"'])",
+    "register_": r"register_(?:module|buffer|parameter)\(\s*(?![\s\"'])",
+}
+"""Code that may give parts a name that is not written in it; some by a word that is in each."""
 
 _NAMED = r"(?m)\bself\.(\w+)|\.(\w+)\s*(?::[^=\n]+)?=(?!=)|^    (\w+)\s*[:=](?!=)|[\"'](\w+)[\"']"
 """An attribute that code sets or reads of the object itself, one of a class, a name in a text."""
@@ -131,7 +137,7 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
     """
     files = _files_of(library, targets)
     texts = [file.text.text for file in files] if files else []
-    if not texts or any(re.search(_COMPUTED, text) for text in texts):
+    if not texts or any(map(_computes_names, texts)):
         return None
     words = frozenset(word for text in texts for word in re.findall(r"\w+", text))
     named = frozenset(word for text in texts for one in re.findall(_NAMED, text) for word in one)
@@ -139,6 +145,12 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
     others = {name for name, is_layer in found if not is_layer}
     attributes = dict.fromkeys(name for name, _ in found)
     return PartNames(words, named, tuple(attributes), frozenset(attributes) - others)
+
+
+def _computes_names(text: str) -> bool:
+    return any(word in text for word in _COMPUTED) or any(
+        re.search(code, text) for word, code in _COMPUTED_BY.items() if word in text
+    )
 
 
 def _files_of(library: Library, targets: list[str]) -> list[ModuleFile] | None:
