@@ -12,6 +12,7 @@ user's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` o
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from espnet3_compiler.filesystem import write_atomically
+from espnet3_compiler.filesystem import read_bytes, write_atomically
 
 CACHE_VARIABLE = "ESPNET3_COMPILE_CACHE"
 MAX_RECORDS = 4096
@@ -70,8 +71,8 @@ def load(folder: Path, file: str, key: str, size: int) -> Record | None:
         size: The size of the file in bytes.
     """
     try:
-        head, _, body = _record_path(folder, file).read_bytes().partition(b"\n")
-        if json.loads(head) != [_FORMAT, file, key, size, digest(body)]:
+        head, _, body = read_bytes(_record_path(folder, file)).partition(b"\n")
+        if json.loads(head.decode()) != [_FORMAT, file, key, size, digest(body)]:
             return None
         first, *rows = body.decode().split("\n")
         names, summaries = json.loads(first)
@@ -100,7 +101,7 @@ def save(
     """
     body = "\n".join(map(_dump, ([list(rows), summaries], *rows.values()))).encode()
     head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
-    target = _record_path(folder, file)
+    target = Path(_record_path(folder, file))
     with suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, head + b"\n" + body)
@@ -123,6 +124,6 @@ def prune(folder: Path, limit: int = MAX_RECORDS) -> None:
         return
 
 
-def _record_path(folder: Path, file: str) -> Path:
+def _record_path(folder: Path, file: str) -> str:
     name = hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return folder.joinpath("signatures", f"{name}.json")
+    return f"{folder}{os.sep}signatures{os.sep}{name}.json"

@@ -10,7 +10,7 @@ from stat import S_ISREG
 from typing import Any, NamedTuple, TypeVar
 
 from espnet3_compiler.diagnostics.source import Source, Span, line_span
-from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, buffer_of, shown_path
+from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, buffer_of, read_bytes, shown_path
 from espnet3_compiler.signature import cache, locate, module_summary, split_source
 from espnet3_compiler.signature.flow import FunctionNode
 from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
@@ -291,7 +291,7 @@ def _open_file(
         known = _FILES.get(name)
         if known and known.stamp == stamp:
             return known
-        content = Path(name).read_bytes()
+        content = read_bytes(name)
     except OSError:
         return None
     file = ModuleFile(name, stamp, cache.digest(content), content)

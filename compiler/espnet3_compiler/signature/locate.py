@@ -133,6 +133,7 @@ def _find_module(
     path: SearchPath, name: str, folders: Iterable[str], dotted: str
 ) -> ModuleLocation | None:
     portions: list[str] = []
+    compiled = [name + suffix for suffix in EXTENSION_SUFFIXES]
     for folder in folders:
         listing = path.list_folder(folder)
         if name in listing:
@@ -143,7 +144,7 @@ def _find_module(
                 return _compiled_module(path, dotted, folder, (inner,))
             if path.list_folder(inner):
                 portions.append(inner)
-        if any(name + suffix in listing for suffix in EXTENSION_SUFFIXES):
+        if not listing.isdisjoint(compiled):
             stub = _stub_module(path, name, folder, dotted)
             return stub or _compiled_module(path, dotted, folder, ())
         if name + ".py" in listing:
