@@ -27,7 +27,7 @@ CACHE_VARIABLE = "ESPNET3_COMPILE_CACHE"
 MAX_RECORDS = 4096
 """How many records are kept; with more, the oldest are removed down to three quarters."""
 
-_FORMAT = f"8-py{sys.version_info[0]}.{sys.version_info[1]}"
+_FORMAT = f"9-py{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def default_folder(environment: Mapping[str, str], platform: str = sys.platform) -> Path | None:
