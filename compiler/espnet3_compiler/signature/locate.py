@@ -43,6 +43,7 @@ class SearchPath:
     Attributes:
         roots: Absolute folders in order.
         recipe: The recipe directory, the first of them.
+        listings: The names in the folders that were looked into so far.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class SearchPath:
     ) -> None:
         self.roots = roots
         self.recipe = recipe
-        self._listings = listings
+        self.listings = listings
 
     @cached_property
     def folder(self) -> Path:
@@ -65,21 +66,21 @@ class SearchPath:
     def beside(self, recipe: Path) -> "SearchPath":
         """Return the search path of another recipe, to which the same listings belong."""
         path = search_path(recipe)
-        return SearchPath(path.roots, path.recipe, self._listings)
+        return SearchPath(path.roots, path.recipe, self.listings)
 
     def with_roots(self, roots: tuple[str, ...]) -> "SearchPath":
         """Return a search path of the recipe with other folders, for example without its own."""
-        return SearchPath(roots, self.recipe, self._listings)
+        return SearchPath(roots, self.recipe, self.listings)
 
     def list_folder(self, folder: str) -> frozenset[str]:
         """Return the names in a folder; none where it cannot be read."""
-        found = self._listings.get(folder)
+        found = self.listings.get(folder)
         if found is None:
             try:
                 found = frozenset(os.listdir(folder))  # noqa: PTH208  twice as fast
             except OSError:
                 found = frozenset()
-            self._listings[folder] = found
+            self.listings[folder] = found
         return found
 
 
