@@ -3,7 +3,7 @@
 There is one small file for each Python file, named by the hash of its path: lines of JSON, one for
 each name that the module binds, as few of them are asked for. It is used only for the bytes that it
 was made from (size and SHA-256), this version of the format and this version of Python; all other
-files in the folder are ignored and written over.
+files in the folder, and those that a checksum finds damaged, are ignored and written over.
 
 The folder is ``$ESPNET3_COMPILE_CACHE`` (``off`` keeps nothing), else ``espnet3-compile`` in the
 user's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` on macOS,
@@ -12,20 +12,22 @@ user's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` o
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from zlib import crc32
 
-from espnet3_compiler.filesystem import write_atomically
+from espnet3_compiler.filesystem import read_bytes, write_atomically
 
 CACHE_VARIABLE = "ESPNET3_COMPILE_CACHE"
 MAX_RECORDS = 4096
 """How many records are kept; with more, the oldest are removed down to three quarters."""
 
-_FORMAT = f"7-py{sys.version_info[0]}.{sys.version_info[1]}"
+_FORMAT = f"9-py{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def default_folder(environment: Mapping[str, str], platform: str = sys.platform) -> Path | None:
@@ -70,8 +72,8 @@ def load(folder: Path, file: str, key: str, size: int) -> Record | None:
         size: The size of the file in bytes.
     """
     try:
-        head, _, body = _record_path(folder, file).read_bytes().partition(b"\n")
-        if json.loads(head) != [_FORMAT, file, key, size, digest(body)]:
+        head, _, body = read_bytes(_record_path(folder, file)).partition(b"\n")
+        if json.loads(head.decode()) != [_FORMAT, file, key, size, crc32(body)]:
             return None
         first, *rows = body.decode().split("\n")
         names, summaries = json.loads(first)
@@ -99,8 +101,8 @@ def save(
         rows: Further data, by name.
     """
     body = "\n".join(map(_dump, ([list(rows), summaries], *rows.values()))).encode()
-    head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
-    target = _record_path(folder, file)
+    head = json.dumps([_FORMAT, file, key, size, crc32(body)]).encode()
+    target = Path(_record_path(folder, file))
     with suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, head + b"\n" + body)
@@ -123,6 +125,6 @@ def prune(folder: Path, limit: int = MAX_RECORDS) -> None:
         return
 
 
-def _record_path(folder: Path, file: str) -> Path:
+def _record_path(folder: Path, file: str) -> str:
     name = hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return folder.joinpath("signatures", f"{name}.json")
+    return f"{folder}{os.sep}signatures{os.sep}{name}.json"

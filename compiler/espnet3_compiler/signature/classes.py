@@ -11,6 +11,7 @@ from espnet3_compiler.signature.library import Library, ModuleFile
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.module_summary import ClassSummary, Decorator
 from espnet3_compiler.signature.result import NotAnalyzable
+from espnet3_compiler.signature.split_source import Piece
 
 
 class ResolvedMethod(NamedTuple):
@@ -110,6 +111,12 @@ def is_keyword_record(order: tuple[MroClass, ...]) -> bool:
     return False
 
 
+def method_pieces(summary: ClassSummary) -> Iterator[Piece]:
+    """Yield where the methods of a class stand in its module."""
+    for pieces in summary.members.values():
+        yield from (one for one in pieces if one is not None and one.kind == "def")
+
+
 def method_nodes(file: ModuleFile, summary: ClassSummary) -> Iterator[tuple[FunctionNode, int]]:
     """Yield the methods of a class, each with what its lines lack to those of the file.
 
@@ -117,10 +124,8 @@ def method_nodes(file: ModuleFile, summary: ClassSummary) -> Iterator[tuple[Func
         file: The module of the class.
         summary: The class.
     """
-    for pieces in summary.members.values():
-        for piece in pieces:
-            if piece is not None and piece.kind == "def":
-                yield file.function_node(piece), piece.first - 2
+    for piece in method_pieces(summary):
+        yield file.function_node(piece), piece.first - 2
 
 
 def is_torch_module(found: MroClass) -> bool:

@@ -268,6 +268,21 @@ def is_compiled(order: tuple[MroClass, ...]) -> bool:
     return any(isinstance(item, ClassFound) and item.location.kind == "stub" for item in order)
 
 
+def refuses_arguments(order: tuple[MroClass, ...], method: FunctionFound) -> bool:
+    """Return whether a method with ``(*args, **kwargs)`` takes none, by a value of a class.
+
+    Args:
+        order: The resolution order of the class that it is called for.
+        method: The method.
+    """
+    switch = REFUSING_METHODS.get((method.location.name, method.name))
+    if switch is None:
+        return False
+    found = (item.summary for item in order if isinstance(item, ClassFound))
+    value = next((item.literals.get(switch) for item in found if switch in item.members), None)
+    return value is False
+
+
 def merge_orders(rows: list[list[MroClass]]) -> list[MroClass]:
     """Return the resolution order of a class from those of its bases and their list (C3)."""
     merged: list[MroClass] = []

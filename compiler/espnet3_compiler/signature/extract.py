@@ -19,6 +19,7 @@ from espnet3_compiler.signature.module_summary import (
     FunctionSummary,
     ParameterSummary,
 )
+from espnet3_compiler.signature.own.set_attributes import set_attributes
 from espnet3_compiler.signature.split_source import Branch, ModuleText, Piece
 
 _DISPLAYS: tuple[tuple[type[ast.expr], str], ...] = (
@@ -52,6 +53,7 @@ def function(text: ModuleText, piece: Piece) -> FunctionSummary:
         _drops_keywords(node),
         _alone(node, piece.first - 2),
         _what_it_gives(node),
+        set_attributes(node),
     )
 
 

@@ -4,12 +4,13 @@ import ast
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NamedTuple, TypeVar
 
 from espnet3_compiler.diagnostics.source import Source, Span, line_span
-from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, buffer_of, shown_path
+from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, buffer_of, read_bytes, shown_path
 from espnet3_compiler.signature import cache, locate, module_summary, split_source
 from espnet3_compiler.signature.flow import FunctionNode
 from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
@@ -72,8 +73,6 @@ class ModuleFile:
         self.functions: dict[Piece, FunctionSummary] = {}
         self.classes: dict[Piece, ClassSummary] = {}
         self.changed = False
-        self._nodes: dict[Piece, FunctionNode] = {}
-        self._text: ModuleText | None = None
         self._source: Source | None = None
 
     @property
@@ -87,9 +86,7 @@ class ModuleFile:
 
     def function_node(self, piece: Piece) -> FunctionNode:
         """Return the tree of a function, parsed once; its line 2 is the piece's first."""
-        if piece not in self._nodes:
-            self._nodes[piece] = split_source.function_node(self.text, piece)
-        return self._nodes[piece]
+        return split_source.function_node(self.text, piece)
 
     def span_of(self, line: int, word: str) -> Span:
         """Return where a word stands in a line, from 1: for example the name of a method."""
@@ -114,11 +111,14 @@ class ModuleFile:
 
     @property
     def text(self) -> ModuleText:
-        """The decoded text."""
-        if self._text is None:
-            decoded = self.content.decode("utf-8-sig", errors="replace")
-            self._text = ModuleText(decoded.replace("\r\n", "\n").replace("\r", "\n"))
-        return self._text
+        """The decoded text; one object for all files with the same content."""
+        return _decode(self.content)
+
+
+@lru_cache(maxsize=1 << 8)  # recipes of one corpus have files in common
+def _decode(content: bytes) -> ModuleText:
+    decoded = content.decode("utf-8-sig", errors="replace")
+    return ModuleText(decoded.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 _FILES: dict[str, ModuleFile] = {}
@@ -291,7 +291,7 @@ def _open_file(
         known = _FILES.get(name)
         if known and known.stamp == stamp:
             return known
-        content = Path(name).read_bytes()
+        content = read_bytes(name)
     except OSError:
         return None
     file = ModuleFile(name, stamp, cache.digest(content), content)

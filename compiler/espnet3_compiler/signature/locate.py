@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -38,18 +37,21 @@ class ModuleLocation(NamedTuple):
     shown: str
 
 
-@dataclass(eq=False, repr=False)
 class SearchPath:
     """The folders that hold top-level modules.
 
     Attributes:
         roots: Absolute folders in order.
         recipe: The recipe directory, the first of them.
+        listings: The names in the folders that were looked into so far.
     """
 
-    roots: tuple[str, ...]
-    recipe: str
-    _listings: dict[str, frozenset[str]] = field(default_factory=dict)
+    def __init__(
+        self, roots: tuple[str, ...], recipe: str, listings: dict[str, frozenset[str]]
+    ) -> None:
+        self.roots = roots
+        self.recipe = recipe
+        self.listings = listings
 
     @cached_property
     def folder(self) -> Path:
@@ -63,17 +65,22 @@ class SearchPath:
 
     def beside(self, recipe: Path) -> "SearchPath":
         """Return the search path of another recipe, to which the same listings belong."""
-        return replace(search_path(recipe), _listings=self._listings)
+        path = search_path(recipe)
+        return SearchPath(path.roots, path.recipe, self.listings)
+
+    def with_roots(self, roots: tuple[str, ...]) -> "SearchPath":
+        """Return a search path of the recipe with other folders, for example without its own."""
+        return SearchPath(roots, self.recipe, self.listings)
 
     def list_folder(self, folder: str) -> frozenset[str]:
         """Return the names in a folder; none where it cannot be read."""
-        found = self._listings.get(folder)
+        found = self.listings.get(folder)
         if found is None:
             try:
                 found = frozenset(os.listdir(folder))  # noqa: PTH208  twice as fast
             except OSError:
                 found = frozenset()
-            self._listings[folder] = found
+            self.listings[folder] = found
         return found
 
 
@@ -82,7 +89,7 @@ def search_path(recipe: Path, paths: Iterable[str] | None = None) -> SearchPath:
     own = str(recipe.absolute())
     given = sys.path if paths is None else paths
     rest = [str(Path(item).absolute()) for item in given if item]
-    return SearchPath(tuple(dict.fromkeys([own, *rest])), own)
+    return SearchPath(tuple(dict.fromkeys([own, *rest])), own, {})
 
 
 def find_top(path: SearchPath, name: str) -> ModuleLocation | None:
@@ -127,6 +134,7 @@ def _find_module(
     path: SearchPath, name: str, folders: Iterable[str], dotted: str
 ) -> ModuleLocation | None:
     portions: list[str] = []
+    compiled = [name + suffix for suffix in EXTENSION_SUFFIXES]
     for folder in folders:
         listing = path.list_folder(folder)
         if name in listing:
@@ -137,7 +145,7 @@ def _find_module(
                 return _compiled_module(path, dotted, folder, (inner,))
             if path.list_folder(inner):
                 portions.append(inner)
-        if any(name + suffix in listing for suffix in EXTENSION_SUFFIXES):
+        if not listing.isdisjoint(compiled):
             stub = _stub_module(path, name, folder, dotted)
             return stub or _compiled_module(path, dotted, folder, ())
         if name + ".py" in listing:

@@ -81,6 +81,7 @@ class FunctionSummary(NamedTuple):
         alone: The line of the first ``self.NAME = …`` in an ``__init__`` that calls no other one;
             0 otherwise.
         gives: ``value``, or ``coroutine`` or ``generator`` where a call runs nothing of it yet.
+        sets: The attributes that it sets; None where their names are computed.
     """
 
     name: str
@@ -93,6 +94,7 @@ class FunctionSummary(NamedTuple):
     drops: bool = False
     alone: int = 0
     gives: str = "value"
+    sets: tuple[str, ...] | None = ()
 
 
 class ClassField(NamedTuple):
@@ -258,7 +260,7 @@ class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
 
 def read_function(row: Sequence[Any]) -> FunctionSummary:
     """Return the function that a JSON list holds."""
-    name, line, params, decorators, flow, passes, exports, drops, alone, gives = row
+    name, line, params, decorators, flow, passes, exports, drops, alone, gives, sets = row
     return FunctionSummary(
         name,
         line,
@@ -270,6 +272,7 @@ def read_function(row: Sequence[Any]) -> FunctionSummary:
         drops,
         alone,
         gives,
+        None if sets is None else tuple(sets),
     )
 
 

@@ -64,6 +64,14 @@ def read_method(library: Library, path: str, name: str) -> SignatureResult:
         path: The dotted path of the class.
         name: The name of the method.
     """
+    key = ("read method", path, name)
+    if key not in library.memo:
+        library.memo[key] = _read_method(library, path, name)
+    result: SignatureResult = library.memo[key]
+    return result
+
+
+def _read_method(library: Library, path: str, name: str) -> SignatureResult:
     found = resolve_name.find_definition(library, path)
     if not isinstance(found, ClassFound):
         return NotAnalyzable(f"{path} is no class that can be read")
@@ -172,7 +180,7 @@ def _method_signature(
     """Return the arguments of a method found along a resolution order, without ``self``."""
     match source:
         case ResolvedMethod(method, index):
-            if _refuses_arguments(order, method):
+            if definitions.refuses_arguments(order, method):
                 line = method.pieces[-1].first
                 return _empty_signature(
                     name, definitions.definition_location(method.location, line)
@@ -187,15 +195,6 @@ def _method_signature(
         case NotAnalyzable():
             return source
     return NotAnalyzable("there is no such method")
-
-
-def _refuses_arguments(order: tuple[MroClass, ...], method: FunctionFound) -> bool:
-    switch = definitions.REFUSING_METHODS.get((method.location.name, method.name))
-    if switch is None:
-        return False
-    found = (item.summary for item in order if isinstance(item, ClassFound))
-    value = next((item.literals.get(switch) for item in found if switch in item.members), None)
-    return value is False
 
 
 def _function_signature(

@@ -11,7 +11,7 @@ import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
@@ -125,8 +125,9 @@ def class_branches(text: ModuleText, piece: Piece) -> tuple[ast.ClassDef, list[B
     return node, _merge_branches(kept, pieces, shift)
 
 
+@lru_cache(maxsize=1 << 12)
 def function_node(text: ModuleText, piece: Piece) -> ast.FunctionDef | ast.AsyncFunctionDef:
-    """Return the tree of a function; its line 2 is the piece's first."""
+    """Return the tree of a function, parsed once; its line 2 is the piece's first."""
     node = _single_statement(text.lines(piece.first, piece.last))
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         raise SyntaxError("not a function")  # noqa: TRY004  it is one: the cut was wrong

@@ -7,6 +7,7 @@ Fails: ``from .feature import LogMel``; ``from .features import LogMell``; ``imp
 """
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
@@ -214,7 +215,7 @@ def _missing_name(module: RecipeModule, place: ModuleLocation, name: str) -> _No
     Packages make names in more ways than can be read, recipes do not.
     """
     library = module.library
-    if name.startswith("__"):
+    if name.startswith("__") or _has_of_python(place, name):
         return None
     if place.folders and library.find_module(f"{place.name}.{name}"):
         return None
@@ -231,6 +232,15 @@ def _missing_name(module: RecipeModule, place: ModuleLocation, name: str) -> _No
     label = f"not in ({format_names(names)})" if listed else f"not in {place.shown}"
     hint = () if listed or not place.local else _defined_in(module, place)
     return _Nothing(name, f'"{place.name}" has no "{name}"', label, near, hint)
+
+
+def _has_of_python(place: ModuleLocation, name: str) -> bool:
+    """Return whether a module of Python's own library is in use here, and has a name.
+
+    Its text, which would say the same, need then not be read: ``typing`` is long.
+    """
+    own = place.name.partition(".")[0] in sys.stdlib_module_names and not place.local
+    return own and place.name in sys.modules and name in vars(sys.modules[place.name])
 
 
 def _defined_in(module: RecipeModule, place: ModuleLocation) -> tuple[str, ...]:

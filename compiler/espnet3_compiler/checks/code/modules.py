@@ -1,7 +1,6 @@
 """Find the modules of a recipe that its stages import, each with the name that leads to it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,6 @@ _TIMES = ("always", "called", "maybe")
 """When a module is imported, the most certain first."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class RecipeModule:
     """A module of a recipe that something imports.
 
@@ -34,12 +32,22 @@ class RecipeModule:
         root: Whether ``name`` itself names it, or something in it.
     """
 
-    library: Library
-    location: ModuleLocation
-    file: ModuleFile
-    name: Scalar
-    time: str
-    root: bool
+    def __init__(
+        self,
+        library: Library,
+        location: ModuleLocation,
+        file: ModuleFile,
+        name: Scalar,
+        time: str,
+        *,
+        root: bool,
+    ) -> None:
+        self.library = library
+        self.location = location
+        self.file = file
+        self.name = name
+        self.time = time
+        self.root = root
 
     def imports(self) -> Iterator[tuple[Import, str]]:
         """Yield its imports, each with how certainly it runs."""
@@ -129,5 +137,5 @@ class _ModuleSearch(NamedTuple):
             file, key = library.file(location), (recipe, location.name)
             if file is not None and key not in self.found:
                 root = time == "always" and path == str(name.value)
-                self.found[key] = RecipeModule(library, location, file, name, time, root)
+                self.found[key] = RecipeModule(library, location, file, name, time, root=root)
                 yield self.found[key]

@@ -7,7 +7,6 @@ the first on the path, so that every ``import numpy`` gets that file.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from espnet3_compiler.checks.code.modules import RecipeModule
@@ -52,7 +51,7 @@ def check_shadows(library: Library, modules: Sequence[RecipeModule]) -> Iterator
         library: Reads the modules of the recipe.
         modules: The modules that the recipe imports.
     """
-    others = replace(library.path, roots=library.path.roots[1:])
+    others = library.path.with_roots(library.path.roots[1:])
     here = library.path.recipe
     own = {item.location.name: item for item in modules if item.library.path.recipe == here}
     for name in names_below(library.path, library.path.roots[:1]):

@@ -10,7 +10,6 @@ Only classes are judged whose bases can be read; a library's may not hand itself
 
 import ast
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
 from espnet3_compiler.checks.data.bodies import class_of
@@ -23,7 +22,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature import split_source
-from espnet3_compiler.signature.classes import attributes_of, is_torch_module, method_nodes
+from espnet3_compiler.signature.classes import attributes_of, is_torch_module, method_pieces
 from espnet3_compiler.signature.definitions import ClassFound, class_location
 from espnet3_compiler.signature.flow import all_nodes
 from espnet3_compiler.signature.library import Library
@@ -35,11 +34,9 @@ from espnet3_compiler.syntax.tree import is_null, node_at
 from espnet3_compiler.syntax.unknown_name import format_names
 from espnet3_schemas import TARGET
 
-_REGISTERING = ("register_buffer", "register_parameter", "register_module", "add_module")
 _DYNAMIC = ("__getattr__", "__getattribute__", "__slots__", "__setattr__", "__new__")
 _FEATURES = "extract_features"
 """The method of a model that the stage ``cluster`` calls."""
-_DYNAMIC_CALLS = ("setattr", "vars", "exec")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -112,11 +109,13 @@ def _own_attributes(library: Library, item: ClassFound) -> set[str] | None:
     if file is None or dynamic or compiled or any(name in summary.members for name in _DYNAMIC):
         return None
     found: set[str] = set()
-    for node, _ in method_nodes(file, summary):
-        names = _set_in(node)
-        if names is None or (not item.location.local and is_handed_over(node, "self")):
+    for piece in method_pieces(summary):
+        method = library.function(item.location, piece)
+        if method is None or method.sets is None:
             return None
-        found |= names
+        if not item.location.local and is_handed_over(file.function_node(piece), "self"):
+            return None
+        found.update(method.sets)
     return found
 
 
@@ -130,35 +129,6 @@ def is_handed_over(node: ast.AST, own: str) -> bool:
     calls = (item for item in all_nodes(node) if isinstance(item, ast.Call))
     given = (one for call in calls for one in (*call.args, *(word.value for word in call.keywords)))
     return any(isinstance(one, ast.Name) and one.id == own for one in given)
-
-
-@lru_cache(maxsize=1 << 12)  # two checks ask, for each class that derives from its own
-def _set_in(node: ast.AST) -> frozenset[str] | None:
-    """Return the attributes that a method sets; None where their names are computed."""
-    found: set[str] = set()
-    for item in all_nodes(node):
-        if isinstance(item, ast.Attribute):
-            if item.attr == "__dict__":
-                return None
-            if isinstance(item.ctx, ast.Store):
-                found.add(item.attr)
-        elif isinstance(item, ast.Call):
-            names = _registered(item)
-            if names is None:
-                return None
-            found |= names
-    return frozenset(found)
-
-
-def _registered(call: ast.Call) -> set[str] | None:
-    """Return the attributes that a call sets; None where their names are computed."""
-    match call:
-        case ast.Call(func=ast.Name(id=name)) if name in _DYNAMIC_CALLS:
-            return None
-        case ast.Call(func=ast.Attribute(attr=name)) if name in _REGISTERING:
-            first = call.args[0] if call.args else None
-            return {str(first.value)} if isinstance(first, ast.Constant) else None
-    return set()
 
 
 def is_set_elsewhere(recipe: Recipe, resolved: Resolved, name: str) -> bool:

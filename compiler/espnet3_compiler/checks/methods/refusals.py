@@ -7,12 +7,12 @@ layer of PyTorch is made of.  What is not known decides nothing.
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.data.bodies import (
     LAYERS,
+    ConstructorBody,
     FunctionBody,
     bindings_of,
     constructor_of,
@@ -57,7 +57,6 @@ class Refusal(NamedTuple):
     arguments: frozenset[str] = frozenset()
 
 
-@dataclass(eq=False, repr=False)
 class _Frame:
     """A constructor that is followed.
 
@@ -71,13 +70,21 @@ class _Frame:
         depth: How many constructors called one another to get here.
     """
 
-    library: Library
-    path: str
-    position: int
-    body: FunctionBody
-    known: dict[str, Any]
-    origins: dict[str, frozenset[str]]
-    depth: int = 0
+    def __init__(
+        self,
+        library: Library,
+        path: str,
+        given: ConstructorArguments,
+        found: ConstructorBody,
+        depth: int,
+    ) -> None:
+        self.library = library
+        self.path = path
+        self.position = found.position
+        self.body = found.body
+        self.known: dict[str, Any] = {}
+        self.origins = dict(given.origins)
+        self.depth = depth
 
     def value(self, node: ast.expr | None) -> tuple[Any] | None:
         """Return the value of an expression in a tuple; None where it is not known."""
@@ -122,7 +129,7 @@ def first_refusal(
     if found is None:
         return None
     body = found.body
-    frame = _Frame(library, path, found.position, body, {}, dict(arguments.origins), depth)
+    frame = _Frame(library, path, arguments, found, depth)
     for name, default in default_values(body):
         if name not in arguments.names:
             frame.assign(name, default)

@@ -8,7 +8,6 @@ where the model is in ``src``.
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from espnet3_compiler.checks.findings import value_finding
@@ -148,7 +147,7 @@ def _owner(library: Library, name: str) -> str | None:
     if name in sys.stdlib_module_names:
         return "Python's standard library"
     installed = tuple(root for root in library.path.roots if root.endswith("-packages"))
-    others = replace(library.path, roots=installed)
+    others = library.path.with_roots(installed)
     return f'the installed package "{name}"' if find_top(others, name) else None
 
 

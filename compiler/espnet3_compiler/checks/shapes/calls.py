@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
@@ -91,7 +90,9 @@ def call_by_name(
         if arguments.complete:
             frame.report_refused(path, arguments)
         made = _layer(last, arguments)
-        return replace(made, name=name, call=call) if isinstance(made, Layer) else made
+        if isinstance(made, Layer):
+            made.name, made.call = name, call
+        return made
     if module in _OF_TENSORS:
         return _function(last, arguments)
     if module.startswith("torch.nn.utils") and last in _WRAPPING and arguments.positional:
@@ -253,7 +254,7 @@ def construct(run: Run, path: str, arguments: CallArguments, *, certain: bool) -
         return None
     key = (path, certain, *_key_of(names))
     if key not in run.memo:
-        frame = FollowedFunction(run, found.constructor, names, certain)
+        frame = FollowedFunction(run, found.constructor, names, certain=certain)
         run.memo[key] = _constructed(frame, path, found)
     part: Part | None = run.memo[key]
     return part
@@ -307,7 +308,7 @@ def _called(
         return None
     key = (body.file.name, body.node, certain, part, *_key_of(names))
     if key not in run.memo:
-        frame = FollowedFunction(run, body, names, certain)
+        frame = FollowedFunction(run, body, names, certain=certain)
         ended = run.follow_function(frame)
         rest = () if ended else (Constant(None),)
         run.memo[key] = None if ended is None else either([*frame.returned, *rest])

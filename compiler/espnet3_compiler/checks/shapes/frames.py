@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
@@ -77,7 +76,6 @@ class Run:
         return ended
 
 
-@dataclass(eq=False, repr=False)
 class FollowedFunction:
     """A function that is followed.
 
@@ -90,12 +88,26 @@ class FollowedFunction:
         scope: What this run of the function has alone.
     """
 
-    run: Run
-    body: FunctionBody
-    names: dict[str, Value]
-    certain: bool
-    returned: list[Value] = field(default_factory=list)
-    scope: object = field(default_factory=object)
+    def __init__(
+        self, run: Run, body: FunctionBody, names: dict[str, Value], *, certain: bool
+    ) -> None:
+        self.run = run
+        self.body = body
+        self.names = names
+        self.certain = certain
+        self.returned: list[Value] = []
+        self.scope = object()
+
+    def part(self, names: dict[str, Value], *, certain: bool) -> "FollowedFunction":
+        """Return the same function for a part of its statements.
+
+        Args:
+            names: What is known of each name there.
+            certain: Whether they certainly run.
+        """
+        part = FollowedFunction(self.run, self.body, names, certain=certain)
+        part.returned, part.scope = self.returned, self.scope
+        return part
 
     @property
     def method(self) -> bool:

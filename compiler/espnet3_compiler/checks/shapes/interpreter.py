@@ -6,7 +6,6 @@ are followed, and a value that may be several has the shapes of all.
 
 import ast
 from collections.abc import Sequence
-from dataclasses import replace
 
 from espnet3_compiler.checks.methods.refusals import changed_names
 from espnet3_compiler.checks.shapes import tensors
@@ -91,7 +90,7 @@ def _follow_with(item: ast.With, frame: FollowedFunction) -> bool:
             _bind(one.optional_vars, None, frame)
     before = len(frame.returned)
     certain = all(_is_of_torch(one.context_expr, frame) for one in item.items)
-    inner = frame if certain else replace(frame, certain=False)
+    inner = frame if certain else frame.part(frame.names, certain=False)
     ends = _follow(item.body, inner)
     frame.certain = frame.certain and (certain or len(frame.returned) == before)
     return ends and certain
@@ -143,7 +142,7 @@ def _follow_either(bodies: Sequence[Sequence[ast.stmt]], frame: FollowedFunction
     ways = []
     before = len(frame.returned)
     for body in bodies:
-        way = replace(frame, names=dict(frame.names), certain=False)
+        way = frame.part(dict(frame.names), certain=False)
         if not _follow(body, way):
             ways.append(way.names)
     frame.certain = frame.certain and len(frame.returned) == before
@@ -163,7 +162,7 @@ def _follow_unsure(
     _forget(item, frame)
     before = len(frame.returned)
     for body in bodies:
-        _follow(body, replace(frame, names=dict(frame.names), certain=False))
+        _follow(body, frame.part(dict(frame.names), certain=False))
     frame.certain = frame.certain and len(frame.returned) == before
     return False
 
@@ -357,7 +356,7 @@ def _comprehended(node: ast.ListComp | ast.GeneratorExp, frame: FollowedFunction
         return None
     values = []
     for item in items:
-        inner = replace(frame, names=dict(frame.names))
+        inner = frame.part(dict(frame.names), certain=frame.certain)
         _bind(loop.target, item, inner)
         values.append(_evaluate(node.elt, inner))
     return Group(tuple(values))
@@ -368,5 +367,5 @@ def _chosen(test: ast.expr, body: ast.expr, other: ast.expr, frame: FollowedFunc
     truth = _truth(test, frame)
     if truth is not None:
         return _evaluate(body if truth else other, frame)
-    unsure = replace(frame, certain=False)
+    unsure = frame.part(frame.names, certain=False)
     return either([_evaluate(body, unsure), _evaluate(other, unsure)])

@@ -135,12 +135,12 @@ def read_layer(
     if len(positional) > len(rule.parameters) and rule.ranks == (2, 3) and not rule.gives:
         return None
     if name == "Sequential":
-        return Layer(name, name, None, {}, tuple(one.value for one in positional))
+        return Layer(name, {}, tuple(one.value for one in positional))
     arguments = {**dict(zip(rule.parameters, positional, strict=False)), **named}
     inner = next(iter(arguments.values())).value if name in _WRAPPERS and arguments else None
     if isinstance(inner, Layer):
         arguments |= {key: one for key, one in inner.arguments.items() if key == "d_model"}
-    return Layer(name, name, None, arguments)
+    return Layer(name, arguments)
 
 
 def apply_layer(layer: Layer, given: Sequence[Value], report: Report) -> Value:

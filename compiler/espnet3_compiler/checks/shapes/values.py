@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -117,7 +116,6 @@ class CallArguments(NamedTuple):
         return [one.value for one in (*self.positional, *self.named.values())]
 
 
-@dataclass(eq=False, repr=False, slots=True)
 class Layer:
     """A layer of ``torch.nn``, or several in a row.
 
@@ -130,12 +128,18 @@ class Layer:
         changed: Whether something else may have changed its size.
     """
 
-    kind: str
-    name: str
-    call: ast.Call | None
-    arguments: Mapping[str, CallArgument]
-    layers: tuple["Value", ...] = ()
-    changed: bool = False
+    def __init__(
+        self,
+        kind: str,
+        arguments: Mapping[str, CallArgument],
+        layers: tuple["Value", ...] = (),
+    ) -> None:
+        self.kind = kind
+        self.name = kind
+        self.call: ast.Call | None = None
+        self.arguments = arguments
+        self.layers = layers
+        self.changed = False
 
     @property
     def shown(self) -> str:

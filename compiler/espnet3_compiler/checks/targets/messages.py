@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import name_fix, value_finding
-from espnet3_compiler.checks.targets.objects import object_advice
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -166,6 +165,8 @@ def wrong_type(call: TargetCall, parameter: Parameter, value: Node, name: str) -
         value: The argument, a literal.
         name: The name of the argument in the message.
     """
+    from espnet3_compiler.checks.targets.objects import object_advice  # few recipes need it
+
     wanted, value, path = innermost_mismatch(parameter_type(call.library, parameter), value)
     expected = format_type(wanted)
     expected = expected if len(expected) <= _MAX_LENGTH else expected[: _MAX_LENGTH - 1] + "…"
