@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.data.bodies import (
     LAYERS,
-    ConstructorBody,
     FunctionBody,
+    PlacedBody,
     bindings_of,
     constructor_of,
     default_values,
@@ -75,7 +75,7 @@ class _Frame:
         library: Library,
         path: str,
         given: ConstructorArguments,
-        found: ConstructorBody,
+        found: PlacedBody,
         depth: int,
     ) -> None:
         self.library = library
