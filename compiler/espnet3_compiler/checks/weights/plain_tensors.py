@@ -54,14 +54,15 @@ _CARES = rf"__dict__|_buffers|_parameters|state_dict|extra_state|_apply|{_SEEDED
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R515, once for each attribute."""
     modules = recipe_modules(recipe, resolved)
-    if not any(_LIKELY.search(module.file.content) for module in modules):
-        return
-    found = [
-        finding
-        for path, name in _model_classes(recipe, resolved).items()
-        for finding in _check_class(recipe.library, modules, path, name)
-    ]
-    yield from first_per_location(found)
+    likely = [module for module in modules if _LIKELY.search(module.file.content)]
+    paths = {f"{one.location.name}.{one.name}" for module in likely for one, _ in module.classes}
+    kept = {path: list(_plain_tensors(recipe.library, modules, path)) for path in sorted(paths)}
+    if any(kept.values()):  # which classes models are made of takes longer to find
+        models = _model_classes(recipe, resolved)
+        found = [
+            _finding(*one, models[path]) for path in kept if path in models for one in kept[path]
+        ]
+        yield from first_per_location(found)
 
 
 def _model_classes(recipe: Recipe, resolved: Resolved) -> dict[str, Scalar]:
@@ -91,20 +92,19 @@ def _classes_made(library: Library, found: ClassFound) -> Iterator[str]:
                 yield f"{made.location.name}.{made.name}"
 
 
-def _check_class(
-    library: Library, modules: tuple[RecipeModule, ...], path: str, name: Scalar
-) -> Iterator[Diagnostic]:
-    """Report the random tensors that a constructor keeps.
+def _plain_tensors(
+    library: Library, modules: tuple[RecipeModule, ...], path: str
+) -> Iterator[tuple[FunctionBody, str, ast.Attribute]]:
+    """Yield the attributes that the constructor of a class sets to random tensors.
 
     Args:
         library: Reads the class.
         modules: The code of the recipe.
         path: The dotted path of the class.
-        name: The target of the model.
     """
     body, found = method_body(library, path, "__init__"), class_of(library, path)
     own = body is not None and found is not None and body.module == found.location.name
-    if body is None or not own or not _LIKELY.search(body.file.content):
+    if body is None or not own:
         return  # a class of another module may set its attributes anew
     for item in body.node.body:
         for target, value in assigned_pairs(item):
@@ -115,7 +115,7 @@ def _check_class(
                     and not _may_be_cared_for(modules, attribute, body.module)
                     and _is_used(library, path, attribute, made)
                 ):
-                    yield _finding(body, path, target, name)
+                    yield body, path, target
 
 
 def _of_variable(value: ast.expr, body: FunctionBody) -> ast.expr:
