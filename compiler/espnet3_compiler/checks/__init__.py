@@ -10,16 +10,17 @@ from espnet3_compiler.checks.data import (
     declared_fields,
     fields,
     mappings,
-    output_rates,
     prepared_parts,
     results,
     sample_rates,
     streams,
 )
 from espnet3_compiler.checks.items import (
+    array_keys,
     inference_inputs,
     item_pairs,
     metric_values,
+    output_rates,
     result_kinds,
 )
 from espnet3_compiler.checks.lightning import (
@@ -30,7 +31,6 @@ from espnet3_compiler.checks.lightning import (
 )
 from espnet3_compiler.checks.methods import (
     argument_units,
-    array_keys,
     attributes,
     calls,
     context_attributes,

@@ -65,7 +65,7 @@ def test_the_training_config_is_merged_and_interpolated(converted_bells):
     config = load(recipe / "conf_compile" / "training.yaml")
     assert config["seed"] == 7  # from the first of the defaults
     assert config["optimizer"] == {"_target_": "torch.optim.AdamW", "lr": 0.001}
-    assert config["scheduler"] == {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}
+    assert config["scheduler"] == {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 300}
     assert config["create_dataset"] == {"root": "${oc.env:BELLS,/bells}"}
     assert config["trainer"]["max_epochs"] == 9
     assert config["freeze"] == ["layer"]
