@@ -39,9 +39,12 @@ MEASURE = (
         ("if self.training:\n            return speech\n        return speech.detach()", []),
         ("return {**speech, 'acc': 1}", []),
         ("return speech.detach(1)", []),
+        ('return nn.functional.mse_loss(speech, speech, reduction="none"), {}, 1', ['"none"']),
+        ('return nn.functional.mse_loss(speech, speech, reduction="none").mean()', []),
+        ('return self.loss(speech, speech, reduction="none")', []),
     ],
 )
-def test_losses_without_gradient(check, body, found):
+def test_losses_that_cannot_be_trained(check, body, found):
     pytest.importorskip("torch")
     places = check(TRAIN, {"src/model.py": f"{MODEL}        {body}\n"})
     assert [place for code, place in places if code == "R428"] == found
