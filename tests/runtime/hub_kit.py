@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import importlib
 import json
 import shutil
 import subprocess
@@ -305,7 +306,8 @@ class Customer:
 def hub_here(patch: pytest.MonkeyPatch, cache: Path | None = None) -> Iterator[Hub]:
     """Enter with a hub that the real library of this process uses, with a cache of its own."""
     library = pytest.importorskip("huggingface_hub", minversion="1.0")
-    patch.setattr(library.constants, "HF_HUB_DISABLE_XET", True)  # so that objects go by LFS
+    constants = importlib.import_module("huggingface_hub.constants")
+    patch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # so that objects go by LFS
     patch.setenv("NO_PROXY", "127.0.0.1,localhost")
     with Hub() as hub:
         threading.Thread(target=hub.serve_forever, args=(0.05,), daemon=True).start()
