@@ -57,7 +57,8 @@ def check_plans_and_mistakes(folder: Path) -> None:
     planned = run("build/run.py", "--dry_run", "--set", "round_2.cluster.layer=1", folder=folder)
     assert "cluster_2        runs" in planned.stdout, planned.stdout
     assert "pretrain_1       skipped" in planned.stdout, planned.stdout
-    few = ("--stages", "cluster_1", "--set", "round_1.cluster.num_clusters=5000")
+    many = [f"{one}.cluster.num_clusters=5000" for one in ("pretraining", "round_1", "round_2")]
+    few = ("--stages", "cluster_1", *settings(many))
     wrong = run("build/run.py", *few, folder=folder)
     assert wrong.returncode == 1
     assert "5000 clusters of only 500 frames" in wrong.stderr
