@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import permutations
-from types import NoneType
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
@@ -17,7 +16,7 @@ from jsonschema.validators import Draft202012Validator, extend
 
 from espnet3_compiler.schema.keys import find_conflicting_keys, find_misspelt_keys
 from espnet3_compiler.schema.types import Schema, has_type
-from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, to_python
 from espnet3_schemas import TARGET
 
@@ -68,24 +67,12 @@ class _ArrayValue(list[Any]):
     node: Sequence
 
 
-_TYPES: dict[type, set[str]] = {
-    NoneType: {"null"},
-    bool: {"boolean"},
-    str: {"string"},
-    int: {"integer", "number"},
-    float: {"number"},
-    dict: {"object"},
-    _ObjectValue: {"object"},
-    list: {"array"},
-    _ArrayValue: {"array"},
-}
-"""The types of values; an ``integer`` is written without a point."""
 _WITH_PARTS = (dict, list)
 
 
 def to_value(node: Node, *, lenient: bool) -> Any:
     """Return a tree as the values that a validator judges; ``lenient``: see ``validate_tree``."""
-    if isinstance(node, Scalar) and node.style == "error":  # most nodes are scalars, and right
+    if is_placeholder(node):
         return ANYTHING
     if node.span.source.kind == "schema" and {step.how for step in node.via} <= {"default"}:
         return _Default(node)  # a test holds defaults valid
@@ -150,12 +137,9 @@ def _is_member(value: object, allowed: list[object]) -> bool:
     )
 
 
-def _check_type(_validator: Any, types: Any, value: Any, _schema: Schema) -> _Errors:
-    given = "" if value is ANY_TEXT else value
-    if not isinstance(given, _Marker):
-        allowed = (types,) if isinstance(types, str) else types
-        if _TYPES[type(given)].isdisjoint(allowed):
-            yield ValidationError("another type")
+def _check_type(validator: Any, types: Any, value: Any, schema: Schema) -> _Errors:
+    if value is ANY_TEXT or not isinstance(value, _Marker):
+        yield from _STANDARD["type"](validator, types, "" if value is ANY_TEXT else value, schema)
 
 
 def _check_enum(_validator: Any, allowed: list[object], value: Any, _schema: Schema) -> _Errors:
@@ -245,13 +229,7 @@ def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -
         flags = {name: below for name, below in known.items() if name[:1] == "_"}
         flags.pop(TARGET)
         others = {"properties": {name: {} for name in _TARGET_KEYS}, "x-argument": flags}
-        patterns = schema.get("patternProperties", ())
-        for name, below in value.items():
-            judged = isinstance(below, _WITH_PARTS) and name not in known
-            if judged and not any(re.search(one, name) for one in patterns):
-                yield from validator.descend(below, others, path=name)
-    else:
-        yield from _STANDARD["additionalProperties"](validator, others, value, schema)
+    yield from _STANDARD["additionalProperties"](validator, others, value, schema)
 
 
 def _check_argument(validator: Any, flags: Schema, value: Any, schema: Schema) -> _Errors:
@@ -279,6 +257,11 @@ def _check_exclusive(_validator: Any, _pairs: Any, value: Any, schema: Schema) -
         yield ValidationError("keys that exclude each other")
 
 
+def _is_integer(_checker: object, value: object) -> bool:
+    """Return whether a number is written without a point."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 SchemaValidator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {
@@ -297,4 +280,5 @@ SchemaValidator = extend(  # type: ignore[no-untyped-call]
         "x-requires-one": _check_requires_one,
         "x-exclusive": _check_exclusive,
     },
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
