@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import class_of, constructor_of, default_values
-from espnet3_compiler.checks.data.certain_code import is_stored
+from espnet3_compiler.checks.data.certain_code import kept_arguments
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.classes import method_nodes
@@ -136,28 +136,13 @@ def _find_settings(data: DatasetEntry) -> Known:
         return {}
     usual = dict(default_values(made.body))
     known: dict[str, object] = {}
-    for attribute, argument in _kept(made.body.node):
+    for attribute, argument in kept_arguments(made.body.node).items():
         entry = block.entry(argument) if block else None
         value = entry.value if entry else usual.get(argument)
         settled = isinstance(value, Scalar | ast.expr) and argument not in _GIVEN_BY_RUNTIME
         if settled and len(attribute_values(data.library, path, attribute)) == 1:
             known |= _known_value(f"self.{attribute}", value)
     return known
-
-
-def _kept(node: FunctionNode) -> list[tuple[str, str]]:
-    """Return the attributes that a constructor sets to an argument as it is, with that."""
-    every = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
-    arguments = {one.arg for one in every if not is_stored(node, one.arg)}
-    found = []
-    for item in node.body:
-        match item:
-            case ast.Assign(
-                targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)],
-                value=ast.Name(id=argument),
-            ) if argument in arguments:
-                found.append((attribute, argument))
-    return found
 
 
 def _known_value(name: str, value: Scalar | ast.expr | object) -> dict[str, object]:

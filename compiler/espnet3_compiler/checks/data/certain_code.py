@@ -4,6 +4,7 @@ A function where the object may be another one (assigned again, asked with ``has
 """
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -167,3 +168,25 @@ def called_methods(library: Library, path: str, names: Sequence[str]) -> list[Fu
                     waiting += [called] if called not in waiting else []
     found = (method_body(library, path, name) for name in waiting)
     return [body for body in found if body is not None]
+
+
+def kept_arguments(node: FunctionNode) -> dict[str, str]:
+    """Return the attributes that a constructor sets, once, to an argument that it leaves as it is.
+
+    Each comes with the name of the argument.
+    """
+    every = [item for item in all_nodes(node) if isinstance(item, ast.Name | ast.Attribute)]
+    bound = Counter(
+        item.id if isinstance(item, ast.Name) else item.attr
+        for item in every
+        if isinstance(item.ctx, ast.Store)
+    )
+    found: dict[str, str] = {}
+    for item in node.body:
+        match item:
+            case ast.Assign(
+                targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)],
+                value=ast.Name(id=argument),
+            ) if bound[attribute] + bound[argument] == 1 + (attribute == argument):
+                found[attribute] = argument
+    return found

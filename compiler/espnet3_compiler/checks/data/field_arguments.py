@@ -1,10 +1,10 @@
 """The arguments of a preprocessor that name fields which it reads, and those that items lack."""
 
 import ast
-from collections import Counter
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import default_values, method_body
+from espnet3_compiler.checks.data.certain_code import kept_arguments
 from espnet3_compiler.checks.data.sample_fields import (
     INDEXING,
     SAME_FIELDS,
@@ -108,26 +108,4 @@ def _attributes_as_fields(node: FunctionNode, sample: str) -> set[str]:
         uses = {id(item) for item in items if is_name(item, sample)}
         if not uses <= set(map(id, understood)):
             break
-    return found
-
-
-def kept_arguments(node: FunctionNode) -> dict[str, str]:
-    """Return the attributes that a constructor sets, once, to an argument that it leaves as it is.
-
-    Each comes with the name of the argument.
-    """
-    every = [item for item in all_nodes(node) if isinstance(item, ast.Name | ast.Attribute)]
-    bound = Counter(
-        item.id if isinstance(item, ast.Name) else item.attr
-        for item in every
-        if isinstance(item.ctx, ast.Store)
-    )
-    found: dict[str, str] = {}
-    for item in node.body:
-        match item:
-            case ast.Assign(
-                targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)],
-                value=ast.Name(id=argument),
-            ) if bound[attribute] + bound[argument] == 1 + (attribute == argument):
-                found[attribute] = argument
     return found

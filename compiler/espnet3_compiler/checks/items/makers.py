@@ -21,7 +21,6 @@ from espnet3_compiler.checks.items.kinds import (
     Maker,
     common_kinds,
 )
-from espnet3_compiler.checks.items.numbers import is_number
 from espnet3_compiler.checks.items.values import value_kind
 from espnet3_compiler.checks.items.variables import Rules, variable_kinds
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
@@ -225,9 +224,7 @@ def field_kind(value: ast.expr, maker: Maker) -> FieldKind:
         value: The expression.
         maker: The function in which it stands.
     """
-    number = is_number(value, maker.body.node, 0)
-    kind = NUMBER if number else value_kind(value, maker, _field_of)
-    return FieldKind(kind, value, maker.body)
+    return FieldKind(value_kind(value, maker, _field_of), value, maker.body)
 
 
 def _field_of(owner: ast.expr, name: str, maker: Maker) -> str:

@@ -73,10 +73,8 @@ def value_kind(value: ast.expr, maker: Maker, field_of: FieldOf, depth: int = 0)
             return _constant_kind(value)
         case ast.Call():
             return _call_kind(value, maker, kind_of)
-        case ast.BinOp(left=left, op=ast.Add() | ast.Mod()):
-            return TEXT if kind_of(left) == TEXT else UNKNOWN
-        case ast.BoolOp(values=items):
-            return _same_kind([kind_of(one) for one in items])
+        case ast.UnaryOp() | ast.BinOp() | ast.BoolOp():
+            return _operated_kind(value, kind_of)
         case ast.IfExp():
             branch = chosen_branch(value, maker.known)
             either = [branch] if branch else [value.body, value.orelse]
@@ -85,6 +83,21 @@ def value_kind(value: ast.expr, maker: Maker, field_of: FieldOf, depth: int = 0)
             return _variable_kind(name, maker, kind_of)
         case ast.Subscript():
             return _element_kind(value, maker, field_of, kind_of)
+    return UNKNOWN
+
+
+def _operated_kind(
+    value: ast.UnaryOp | ast.BinOp | ast.BoolOp, kind_of: Callable[[ast.expr], str]
+) -> str:
+    match value:
+        case ast.UnaryOp(operand=inner):
+            return NUMBER if kind_of(inner) == NUMBER else UNKNOWN
+        case ast.BinOp(left=left, op=ast.Add() | ast.Mod()) if kind_of(left) == TEXT:
+            return TEXT
+        case ast.BinOp(left=left, right=right):
+            return NUMBER if kind_of(left) == kind_of(right) == NUMBER else UNKNOWN
+        case ast.BoolOp(values=items):
+            return _same_kind([kind_of(one) for one in items])
     return UNKNOWN
 
 
@@ -108,6 +121,10 @@ def _call_kind(call: ast.Call, maker: Maker, kind_of: Callable[[ast.expr], str])
     match call.func:
         case ast.Attribute(attr="as_posix"):
             return TEXT
+        case ast.Attribute(attr="index" | "count"):
+            return NUMBER
+        case ast.Attribute(attr="item") if not call.args:
+            return NUMBER
         case ast.Attribute(value=owner, attr=method) if method in _OF_TEXTS:
             return TEXT if kind_of(owner) == TEXT else UNKNOWN
     return UNKNOWN

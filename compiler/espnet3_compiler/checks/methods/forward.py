@@ -27,9 +27,8 @@ from espnet3_compiler.checks.data.fields import (
 )
 from espnet3_compiler.checks.data.sample_fields import Fields
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.items.batches import ForwardCall, check_batches
-from espnet3_compiler.checks.items.numbers import changed_numbers, item_numbers
-from espnet3_compiler.checks.targets.datasets import DatasetEntry
+from espnet3_compiler.checks.items.batches import ForwardCall, check_batches, split_kinds
+from espnet3_compiler.checks.items.kinds import NUMBER
 from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -294,15 +293,9 @@ def _train_fields(config: Mapping, recipe: Recipe) -> tuple[Fields, Fields] | No
     after = fields_after(config, "train", before, recipe) if before else None
     if after is None or not _is_plain(config, "train"):
         return None
-    block = node_at(config, ("dataloader", "collate_fn"))
-    every = [_numbers(data) for data in entries]
-    numbers = frozenset.intersection(*every)
-    single = changed_numbers(recipe.library, preprocessor_of(config, "train"), numbers)
-    return after, single | _single_fields(block)
-
-
-def _numbers(data: DatasetEntry) -> Fields:
-    return changed_numbers(data.library, data.node.get("transform"), item_numbers(data))
+    kinds = split_kinds(recipe, config, "train")
+    numbers = frozenset(name for name, kind in kinds.fields.items() if kind.name == NUMBER)
+    return after, numbers | _single_fields(node_at(config, ("dataloader", "collate_fn")))
 
 
 def _single_fields(block: Node | None) -> Fields:
