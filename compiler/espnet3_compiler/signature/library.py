@@ -4,7 +4,7 @@ import ast
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NamedTuple, TypeVar
@@ -108,6 +108,15 @@ class ModuleFile:
         start = text[: item.col_offset].decode(errors="replace")
         first = len(before) - len(word) if word else len(start)
         return line_span(self.source, line, first + 1, len(before) - first)
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The whole tree, parsed once.
+
+        Raises:
+            SyntaxError: The text is not Python.
+        """
+        return split_source.parse_module(self.text.text)
 
     @property
     def text(self) -> ModuleText:
@@ -317,7 +326,7 @@ def _index_file(file: ModuleFile, *, local: bool) -> None:
     from espnet3_compiler.signature import module_index
 
     try:
-        tree = split_source.parse_module(file.text.text) if local else None
+        tree = file.tree if local else None
         file.module = module_index.index(file.text)
         if tree is not None:
             _read_code(file, tree)

@@ -14,7 +14,6 @@ from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.checks.code.syntax import not_python
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
-from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.module_summary import Binding, UnboundName
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.unknown_name import did_you_mean
@@ -53,7 +52,7 @@ def _finding(module: RecipeModule, item: UnboundName) -> Diagnostic:
 
 def _first_use(module: RecipeModule, item: UnboundName) -> ast.Name:
     """Return where a scope reads a name first."""
-    tree = split_source.parse_module(module.file.text.text)
+    tree = module.file.tree
     uses = [
         node
         for node in ast.walk(tree)

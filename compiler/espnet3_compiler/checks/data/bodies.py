@@ -168,6 +168,18 @@ def function_body(library: Library, path: str) -> FunctionBody | None:
     return _read_body(library, found) if isinstance(found, FunctionFound) else None
 
 
+def full_name_in(library: Library, body: FunctionBody, name: str) -> str:
+    """Return what a dotted name in a function leads to; empty where it cannot be found.
+
+    Args:
+        library: Reads the module.
+        body: The function.
+        name: The name.
+    """
+    place = library.find_module(body.module)
+    return definitions.full_name(library, place, name) if place and name else ""
+
+
 def bindings_of(library: Library, body: FunctionBody, name: str) -> tuple[Binding, ...] | None:
     """Return what gives the first word of a dotted name its value in the module of a function.
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.checks.data.sample_fields import Fields
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
-from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.flow import FunctionNode, all_nodes, literal_text
 from espnet3_compiler.signature.library import ModuleFile
 
@@ -61,7 +60,7 @@ def is_mentioned(name: str, entries: list[DatasetEntry], modules: tuple[RecipeMo
 
 def _as_variable(file: ModuleFile, name: str) -> int:
     """Return how often a word of a module is a variable or an argument of a function."""
-    tree = split_source.parse_module(file.text.text)
+    tree = file.tree
     functions = (node for node in all_nodes(tree) if isinstance(node, FunctionNode))
     inside = {id(item): item for node in functions for item in all_nodes(node)}
     names = [item.id for item in inside.values() if isinstance(item, ast.Name)]
@@ -82,7 +81,7 @@ def _lists_of(module: RecipeModule) -> Iterator[Fields]:
     """Yield the names in the literal lists of a module; none where it is no Python."""
     if module.file.wrong:
         return
-    for node in all_nodes(split_source.parse_module(module.file.text.text)):
+    for node in all_nodes(module.file.tree):
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             texts = list(map(literal_text, node.elts))
             if None not in texts:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
     constructor_of,
+    full_name_in,
     function_body,
     method_body,
 )
@@ -21,7 +22,6 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import has_own_method, stage_kind
 from espnet3_compiler.manifest.values import as_text, text_of
-from espnet3_compiler.signature.definitions import full_name
 from espnet3_compiler.signature.flow import all_nodes, dotted_name, literal_text
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import output_uses
@@ -147,7 +147,11 @@ def _opened(reader: _Reader) -> list[str]:
 
 
 def _is_load(call: ast.Call, reader: _Reader) -> bool:
-    return _full_name(call, reader) == _LOAD and bool(call.args) and _is_path(call.args[0], reader)
+    return _called(call, reader) == _LOAD and bool(call.args) and _is_path(call.args[0], reader)
+
+
+def _called(call: ast.Call, reader: _Reader) -> str:
+    return full_name_in(reader.library, reader.body, dotted_name(call.func) or "")
 
 
 def _is_path(value: ast.expr, reader: _Reader) -> bool:
@@ -160,11 +164,6 @@ def _is_path(value: ast.expr, reader: _Reader) -> bool:
     return False
 
 
-def _full_name(call: ast.Call, reader: _Reader) -> str:
-    name, place = dotted_name(call.func), reader.library.find_module(reader.body.module)
-    return full_name(reader.library, place, name) if name and place else ""
-
-
 def _handed_on(call: ast.Call, reader: _Reader) -> Iterator[_Reader]:
     """Yield the function of the recipe that a call hands the path on to."""
     positions = [n for n, one in enumerate(call.args) if _is_path(one, reader)]
@@ -175,7 +174,7 @@ def _handed_on(call: ast.Call, reader: _Reader) -> Iterator[_Reader]:
         case ast.Attribute(value=ast.Name(id="self"), attr=method) if reader.path:
             body, path = method_body(reader.library, reader.path, method), reader.path
         case _:
-            body, path = function_body(reader.library, _full_name(call, reader)), ""
+            body, path = function_body(reader.library, _called(call, reader)), ""
     if body is None:
         return
     args = [one.arg for one in (*body.node.args.posonlyargs, *body.node.args.args)]

@@ -8,11 +8,10 @@ import ast
 from collections.abc import Callable
 
 from espnet3_compiler.checks.data.attributes import chosen_branch
-from espnet3_compiler.checks.data.bodies import bindings_of
+from espnet3_compiler.checks.data.bodies import bindings_of, full_name_in
 from espnet3_compiler.checks.data.certain_code import assigned_values, is_stored
 from espnet3_compiler.checks.items.kinds import ARRAY, NUMBER, TEXT, UNKNOWN, Maker
 from espnet3_compiler.checks.items.rows import is_row, is_text_list
-from espnet3_compiler.signature.definitions import full_name
 from espnet3_compiler.signature.flow import (
     FunctionNode,
     all_nodes,
@@ -133,10 +132,8 @@ def _call_kind(call: ast.Call, maker: Maker, kind_of: Callable[[ast.expr], str])
 def called_name(call: ast.expr, maker: Maker) -> str:
     """Return the absolute name of the function that an expression calls; empty where unknown."""
     name = dotted_name(call.func) if isinstance(call, ast.Call) else None
-    head = name.partition(".")[0] if name else ""
-    place = maker.library.find_module(maker.body.module)
-    known = name and place and not _is_bound(head, maker)
-    return full_name(maker.library, place, name) if name and place and known else ""
+    own = name is None or _is_bound(name.partition(".")[0], maker)
+    return "" if own else full_name_in(maker.library, maker.body, name or "")
 
 
 def _is_bound(name: str, maker: Maker) -> bool:

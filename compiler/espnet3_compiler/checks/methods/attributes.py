@@ -21,7 +21,6 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
-from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.classes import attributes_of, is_torch_module, method_pieces
 from espnet3_compiler.signature.definitions import ClassFound, class_location
 from espnet3_compiler.signature.flow import all_nodes
@@ -151,7 +150,7 @@ def _attributes_set(modules: Sequence[RecipeModule]) -> set[str] | None:
     found: set[str] = set()
     for module in modules:
         try:
-            tree = split_source.parse_module(module.file.text.text)
+            tree = module.file.tree
         except (SyntaxError, ValueError, RecursionError):
             return None
         for item in all_nodes(tree):

@@ -15,7 +15,6 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import text_of
-from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.flow import dotted_name
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.tree import Mapping, Sequence
@@ -49,7 +48,7 @@ def _metric_names(recipe: Recipe, resolved: Resolved) -> dict[str, Mapping]:
 
 def _check_module(module: RecipeModule, names: dict[str, Mapping]) -> Iterator[Diagnostic]:
     seen = set(names)
-    nodes = list(ast.walk(split_source.parse_module(module.file.text.text)))
+    nodes = list(ast.walk(module.file.tree))
     variables = {
         target.id
         for item in nodes

@@ -33,7 +33,6 @@ from espnet3_compiler.checks.targets.nodes import (
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.classes import attributes_of
 from espnet3_compiler.signature.definitions import ClassFound, class_location
 from espnet3_compiler.signature.flow import all_nodes
@@ -201,7 +200,7 @@ def _find_stores(recipe: Recipe, resolved: Resolved) -> list[tuple[str, str, str
         if any(word in module.file.text.text for word in _REPLACING):
             return None
         try:
-            tree = split_source.parse_module(module.file.text.text)
+            tree = module.file.tree
         except (SyntaxError, ValueError, RecursionError):
             return None
         for item in all_nodes(tree):

@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from espnet3_compiler.checks.data.bodies import constructor_of, method_body
+from espnet3_compiler.checks.data.bodies import constructor_of, full_name_in, method_body
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.flow import dotted_name
 from espnet3_compiler.signature.library import Library
@@ -54,8 +54,6 @@ def _fields_of_class(path: str, library: Library) -> Iterator[tuple[str, str]]:
         path: The dotted path of the class.
         library: Reads it.
     """
-    from espnet3_compiler.checks.shapes.names import absolute_name
-
     found = constructor_of(library, path) if path else None
     called = method_body(library, path, "__call__") if found else None
     if found is None or called is None:
@@ -68,7 +66,7 @@ def _fields_of_class(path: str, library: Library) -> Iterator[tuple[str, str]]:
         name = dotted_name(call.func) if isinstance(call, ast.Call) else None
         if not isinstance(call, ast.Call) or not name:
             continue
-        if absolute_name(library, found.body, name) != _ENCODER:
+        if full_name_in(library, found.body, name) != _ENCODER:
             continue
         pair = _arguments_of(call)
         if pair and pair[0] not in touched and pair[1] in parameters - stored:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
 from espnet3_compiler.checks.data.certain_code import assigned_pairs, is_doubtful
 from espnet3_compiler.checks.targets.nodes import target_path
-from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.classes import is_module_class, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.flow import all_nodes, dotted_name
@@ -150,7 +149,7 @@ def _is_left_alone(library: Library, found: ClassFound, name: str, body: Functio
     """
     passed = {one.attr for one in _passed(body) if isinstance(one, ast.Attribute)}
     try:
-        tree = split_source.parse_module(body.file.text.text)
+        tree = body.file.tree
     except (SyntaxError, ValueError, RecursionError):
         return False
     elsewhere = [one for one in _stores(tree, name) if dotted_name(one) != f"self.{name}"]
