@@ -42,7 +42,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             continue
         known = rate_of_model(model) or rate_of_data(of_data, others, declared)
         if known and known[0] != declared.value:
-            found.append(_finding(declared, *known))
+            found.append(rate_finding("takes audio", declared, *known))
     yield from first_per_location(found)
 
 
@@ -113,11 +113,20 @@ def _span_of(module: RecipeModule, match: re.Match[str]) -> Span:
     return line_span(module.file.source, line)
 
 
-def _finding(declared: Scalar, rate: int, where: Span, what: str) -> Diagnostic:
+def rate_finding(said: str, declared: Scalar, rate: int, where: Span, what: str) -> Diagnostic:
+    """Return R816.
+
+    Args:
+        said: What the contract does at its rate.
+        declared: That rate.
+        rate: The other rate.
+        where: Where that is written.
+        what: What has it.
+    """
     fix = Fix(f"write {rate}", (Edit(declared.span, str(rate)),)) if is_fixable(declared) else None
     return value_finding(
         "R816",
-        f"the contract takes audio at {declared.value} Hz, and {what} has {rate} Hz",
+        f"the contract {said} at {declared.value} Hz, and {what} has {rate} Hz",
         declared,
         "nothing resamples it",
         related=(Label(where, f"{rate} Hz"),),

@@ -12,13 +12,13 @@ from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions
 from espnet3_compiler.checks.data.sample_rates import (
     RESAMPLING,
     mentions_number,
+    rate_finding,
     rate_of_data,
     rate_of_model,
     split_modules,
 )
-from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
@@ -26,7 +26,7 @@ from espnet3_compiler.manifest.values import mapping_entries, text_of
 from espnet3_compiler.stage_graph.graph import stage_edges
 from espnet3_compiler.stage_graph.kind_edges import stage_name
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
-from espnet3_compiler.syntax.provenance import is_fixable, use_location
+from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, is_null, node_at
 from espnet3_schemas import TARGET
@@ -55,7 +55,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             known = known or (rate_of_data(of_data, others, declared) if compared else None)
             known = known or _rate_of_speaker(stage, config, declared, others, resolved)
             if known and known[0] != declared.value:
-                found.append(_finding(name, declared, *known))
+                found.append(rate_finding(f'gives "{name}"', declared, *known))
     yield from first_per_location(found)
 
 
@@ -131,25 +131,3 @@ def _rate_of_speaker(
     if model is None or _audio_rates(config, "inputs"):
         return None
     return None if mentions_number(others, int(str(declared.value))) else rate_of_model(model)
-
-
-def _finding(name: str, declared: Scalar, rate: int, where: Span, what: str) -> Diagnostic:
-    """Return R816.
-
-    Args:
-        name: The output.
-        declared: Its sample rate.
-        rate: The other rate.
-        where: Where that is written.
-        what: What has it.
-    """
-    fix = Fix(f"write {rate}", (Edit(declared.span, str(rate)),)) if is_fixable(declared) else None
-    return value_finding(
-        "R816",
-        f'the contract gives "{name}" at {declared.value} Hz, and {what} has {rate} Hz',
-        declared,
-        "nothing resamples it",
-        related=(Label(where, f"{rate} Hz"),),
-        advice=(f"write sample_rate: {rate}",),
-        fix=fix,
-    )
