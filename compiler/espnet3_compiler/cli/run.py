@@ -15,7 +15,7 @@ from espnet3_compiler.cli.arguments import Arguments
 from espnet3_compiler.cli.manifests import LOCK_SUFFIX
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.filesystem import is_file, lies_below, real_path
-from espnet3_compiler.output.summary import Summary, totals
+from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest, display_name
 from espnet3_compiler.result import CompileResult, sort_findings
 from espnet3_schemas import LOCK
@@ -211,18 +211,12 @@ def _print_report(
         not_checked=tuple(item for item in unchecked if item not in findings),
     )
     if arguments.format == "human":
-        sys.stderr.write(_human_report(findings, summary))
+        from espnet3_compiler.output import human
+
+        colour, columns = takes_colour(sys.stderr), terminal_columns(sys.stderr)
+        sys.stderr.write(human.render(findings, summary, colour=colour, columns=columns))
     else:
         from espnet3_compiler.output import as_json, github, sarif
 
         renderers = {"json": as_json.render, "github": github.render, "sarif": sarif.render}
         sys.stdout.write(renderers[arguments.format](findings, summary))
-
-
-def _human_report(findings: Sequence[Diagnostic], summary: Summary) -> str:
-    columns = terminal_columns(sys.stderr)
-    if not findings and not summary.not_checked:
-        return totals(findings, summary, columns)
-    from espnet3_compiler.output import human
-
-    return human.render(findings, summary, colour=takes_colour(sys.stderr), columns=columns)

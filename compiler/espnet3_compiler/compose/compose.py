@@ -9,10 +9,15 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from espnet3_compiler.compose.inheritance import ConfigLayers, collect_layers, inheritance_chain
 from espnet3_compiler.compose.merge import Copies, MergeRecord, merge_nodes
+from espnet3_compiler.compose.overrides import (
+    Override,
+    apply_override,
+    parse_override,
+)
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Source, Span
 from espnet3_compiler.manifest.recipe import Composed, ModelDecl, Recipe, System
@@ -22,13 +27,10 @@ from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, is_null, map_children
 from espnet3_compiler.syntax.unknown_name import unknown_name
 
-if TYPE_CHECKING:
-    from espnet3_compiler.compose.overrides import Override
-
 RECIPE = "recipe"
 """The name under which ``--set`` reaches the manifest's own texts, exp_tag and so on."""
 
-OverridesByName = dict[str, list["Override"]]
+OverridesByName = dict[str, list[Override]]
 _RepairedLayers = dict[tuple[int, str | None], tuple[Mapping, tuple[Diagnostic, ...]]]
 """Layers with their keys as they were meant, by identity and role: configs share bases."""
 
@@ -99,10 +101,6 @@ def bases_only(recipe: Recipe, configs: MappingABC[str, Composed]) -> frozenset[
 def _parse_overrides(
     recipe: Recipe, sets: Sequence[Source]
 ) -> tuple[OverridesByName, list[Diagnostic]]:
-    if not sets:
-        return {}, []
-    from espnet3_compiler.compose.overrides import parse_override  # most checks do without
-
     names = [config.name for config in recipe.configs] + [model.name for model in recipe.models]
     known = [*(str(name.value) for name in names), RECIPE]
     result: OverridesByName = {}
@@ -189,7 +187,8 @@ def _compose_config(
             record.found += misspelt
             layer = record.copies.with_provenance(layer, *steps)  # noqa: PLW2901
             node = _as_mapping(merge_nodes(node, layer, slot, (), record))
-        node = _apply_overrides(node, settings.get(str(part.name.value)), slot, record)
+        for setting in settings.get(str(part.name.value), []):
+            node = apply_override(node, setting, slot, record)
     composed = Composed(
         name=name,
         role=role,
@@ -239,34 +238,13 @@ def _compose_model(
     record = MergeRecord()
     empty = Mapping((), model.node.span, model.node.via)
     result = _as_mapping(merge_nodes(empty, model.node, SchemaLocation(), (), record))
-    result = _apply_overrides(result, settings.get(name), SchemaLocation(), record)
+    for setting in settings.get(name, []):
+        result = apply_override(result, setting, SchemaLocation(), record)
     found += record.found
     return Composed(name, None, result, record.history, ())
 
 
-def _apply_overrides(
-    node: Mapping, settings: "list[Override] | None", slot: SchemaLocation, record: MergeRecord
-) -> Mapping:
-    """Return a config or model with the ``--set`` arguments for it.
-
-    Args:
-        node: What they change.
-        settings: These, in their order; None without any.
-        slot: The schema of the node.
-        record: Collects the history and the findings.
-    """
-    if not settings:
-        return node
-    from espnet3_compiler.compose.overrides import apply_override  # most checks do without
-
-    for setting in settings:
-        node = apply_override(node, setting, slot, record)
-    return node
-
-
-def _override_globals(
-    node: Mapping, settings: "list[Override]", found: list[Diagnostic]
-) -> Mapping:
+def _override_globals(node: Mapping, settings: list[Override], found: list[Diagnostic]) -> Mapping:
     entries = {entry.name: entry for entry in node}
     for setting in settings:
         key = setting.keys[0]

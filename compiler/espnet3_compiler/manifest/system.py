@@ -16,6 +16,15 @@ from espnet3_compiler.manifest.system_class import (
     class_kinds,
     runtime_kinds,
 )
+from espnet3_compiler.manifest.system_declaration import (
+    check_kinds,
+    check_reads,
+    declared_files,
+    declared_log_dirs,
+    declared_stages,
+    read_roles,
+    vary_declared,
+)
 from espnet3_compiler.manifest.values import as_text, substitute_text
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.definitions import (
@@ -117,14 +126,20 @@ def _declared_system(
         *(name, path, runs.kinds, shipped, runs.own, runs.varied, runs.renewed),
         uncallable=runs.uncallable,
     )
-    if not runs.declared:
-        return system, runs.found
-    from espnet3_compiler.manifest.system_declaration import add_declared  # few recipes need it
-
     found = list(runs.found)
     for declared in runs.declared:
-        system, more = add_declared(system, declared)
+        roles, more = read_roles(declared, system.roles)
+        system = system._replace(
+            specs=vary_declared(system.specs, declared),
+            roles=roles,
+            stages=declared_stages(declared, runs.kinds) or system.stages,
+            files={**system.files, **declared_files(declared)},
+            log_dirs={**system.log_dirs, **declared_log_dirs(declared)},
+        )
         found += more
+        if WILDCARD not in runs.kinds:  # else a base that cannot be read may have any of them
+            found += check_kinds(declared, runs.kinds, system.specs)
+        found += check_reads(declared, system)
     return system, tuple(found)
 
 

@@ -1,13 +1,19 @@
 """Read the class of a System: the stage kinds that it and its bases run."""
 
 import ast
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
+from espnet3_compiler.manifest.system_declaration import (
+    SystemDeclaration,
+    declared_kinds,
+    read_declaration,
+    read_shipped,
+)
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.definitions import (
     NEUTRAL_BASES,
@@ -22,9 +28,6 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.module_summary import FunctionSummary
 from espnet3_compiler.signature.result import NotAnalyzable
 from espnet3_schemas import systems
-
-if TYPE_CHECKING:
-    from espnet3_compiler.manifest.system_declaration import SystemDeclaration
 
 _NO_METHOD = frozenset(
     ("property", "staticmethod", "classmethod", "cached_property", "functools.cached_property")
@@ -51,7 +54,7 @@ class ClassKinds(NamedTuple):
     own: tuple[str, ...] = ()
     varied: frozenset[str] = frozenset()
     renewed: frozenset[str] = frozenset()
-    declared: "tuple[SystemDeclaration, ...]" = ()
+    declared: tuple[SystemDeclaration, ...] = ()
     found: tuple[Diagnostic, ...] = ()
     uncallable: Mapping[str, Span] = MappingProxyType({})
 
@@ -67,17 +70,9 @@ def runtime_kinds(path: str) -> ClassKinds | None:
     for name, entry in systems()["systems"].items():
         short = f"espnet3_runtime.systems.{entry['class'].rpartition('.')[2]}"
         if path in (entry["class"], short):
-            return ClassKinds(tuple(entry["kinds"]), declared=_shipped(name, entry["roles"]))
+            declared = (read_shipped(name),) if entry["roles"] else ()
+            return ClassKinds(tuple(entry["kinds"]), declared=declared)
     return None
-
-
-def _shipped(name: str, roles: Collection[str]) -> "tuple[SystemDeclaration, ...]":
-    """Return the declaration of a System of the runtime that has defaults for roles."""
-    if not roles:
-        return ()
-    from espnet3_compiler.manifest.system_declaration import read_shipped  # few recipes need it
-
-    return (read_shipped(name),)
 
 
 def class_kinds(library: Library, found: ClassFound, depth: int) -> ClassKinds | None:
@@ -92,8 +87,6 @@ def class_kinds(library: Library, found: ClassFound, depth: int) -> ClassKinds |
     bases = [runs for runs in every if runs]
     if not bases:
         return None
-    from espnet3_compiler.manifest.system_declaration import declared_kinds, read_declaration
-
     declared, wrong = read_declaration(library, found.location)
     described = {str(name.value) for name in declared_kinds(declared)} if declared else set()
     own = [name for name in found.summary.members if _is_kind(library, found, name, described)]

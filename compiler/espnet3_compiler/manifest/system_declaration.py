@@ -144,23 +144,6 @@ def read_shipped(name: str) -> SystemDeclaration:
     return SystemDeclaration(roles, source, path, package)
 
 
-def add_declared(
-    system: System, declared: SystemDeclaration
-) -> tuple[System, tuple[Diagnostic, ...]]:
-    """Return a System with what a declaration says of it, and what is wrong with that."""
-    roles, found = read_roles(declared, system.roles)
-    system = system._replace(
-        specs=vary_declared(system.specs, declared),
-        roles=roles,
-        stages=declared_stages(declared, system.kinds) or system.stages,
-        files={**system.files, **declared_files(declared)},
-        log_dirs={**system.log_dirs, **declared_log_dirs(declared)},
-    )
-    if WILDCARD not in system.kinds:  # else a base that cannot be read may have any of them
-        found = (*found, *check_kinds(declared, system.kinds, system.specs))
-    return system, (*found, *check_reads(declared, system))
-
-
 def declared_kinds(declared: SystemDeclaration) -> tuple[Scalar, ...]:
     """Return the names of the kinds that a declaration describes."""
     return tuple(entry.key for entry in mapping_entries(declared.tree.get("kinds")))

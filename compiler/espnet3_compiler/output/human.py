@@ -7,7 +7,7 @@ from typing import NamedTuple
 from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source
-from espnet3_compiler.output.summary import Summary, totals
+from espnet3_compiler.output.summary import Summary, summary_line
 from espnet3_compiler.output.terminal_cells import (
     DisplayLine,
     cell_width,
@@ -48,7 +48,8 @@ def render(
         for line in _unchecked_lines(summary.not_checked)
     )
     blocks += [unchecked] if unchecked else []
-    return "\n\n".join([*blocks, totals(found, summary, columns)])
+    total = fold_text(escape_controls(summary_line(found, summary)), columns, "  ")
+    return "\n\n".join([*blocks, "\n".join(total)]) + "\n"
 
 
 def _unchecked_lines(found: Sequence[Diagnostic]) -> Iterator[str]:

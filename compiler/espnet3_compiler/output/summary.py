@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
-from espnet3_compiler.output.terminal_cells import escape_controls, fold_text
 
 
 class Summary(NamedTuple):
@@ -35,18 +34,6 @@ def count_severities(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:
 def plural(number: int, noun: str) -> str:
     """Return a number with its noun, for example ``1 error`` or ``3 errors``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def totals(diagnostics: Iterable[Diagnostic], summary: Summary, columns: int | None = None) -> str:
-    """Return the last lines of a report for people.
-
-    Args:
-        diagnostics: Its findings.
-        summary: The totals.
-        columns: Width of the terminal; None for a file.
-    """
-    line = escape_controls(summary_line(diagnostics, summary))
-    return "\n".join(fold_text(line, columns, "  ")) + "\n"
 
 
 def summary_line(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:

@@ -1,11 +1,13 @@
-"""What the parser reports about a syntax error."""
+"""The result of parsing a text, and what the parser reports about a syntax error."""
 
 import re
 from typing import NamedTuple
 
 from yaml.error import MarkedYAMLError
 
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.syntax.tree import Node
 
 INDENT = r"(?m)^[ \t]*(?=[^\s#])"
 """The indentation of a line that is neither blank nor a comment."""
@@ -71,6 +73,14 @@ class ParseFailure(NamedTuple):
         """Return the rest of a line, without a comment at its end."""
         rest = self.rest(start)
         return self.span(start, start + len(re.sub(TRAILING_COMMENT, "", rest.text)))
+
+
+class ParseResult(NamedTuple):
+    """What came of parsing a text: a tree, or the first syntax error."""
+
+    root: Node | None
+    found: tuple[Diagnostic, ...]
+    error: ParseFailure | None
 
 
 def locate_failure(source: Source, error: MarkedYAMLError) -> ParseFailure:

@@ -5,27 +5,13 @@ rules: a tab may separate a key from its value, and an escape must name a charac
 """
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
-from espnet3_compiler.syntax.tree import Node
-
-if TYPE_CHECKING:
-    from espnet3_compiler.syntax.parse_error import ParseFailure
-
 _SURROGATE = "[\ud800-\udfff]"
-
-
-class ParseResult(NamedTuple):
-    """What came of parsing a text: a tree, or the first syntax error."""
-
-    root: Node | None
-    found: tuple[Diagnostic, ...]
-    error: "ParseFailure | None"
 
 
 class EventParser(Protocol):

@@ -11,7 +11,8 @@ from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, OutsideRoot, buffer_of, read_error
 from espnet3_compiler.syntax.build_tree import TreeBuilderState, read_documents
 from espnet3_compiler.syntax.foreign_syntax import merge_conflict
-from espnet3_compiler.syntax.parser import ParseResult, make_parser
+from espnet3_compiler.syntax.parse_error import ParseResult, locate_failure
+from espnet3_compiler.syntax.parser import make_parser
 from espnet3_compiler.syntax.tree import Mapping, Node
 
 MAX_BYTES = 2_000_000
@@ -77,8 +78,6 @@ def _parse_document(source: Source, start: int) -> ParseResult:
     try:
         return ParseResult(read_documents(state), tuple(state.found), None)
     except MarkedYAMLError as error:
-        from espnet3_compiler.syntax.parse_error import locate_failure  # see below
-
         return ParseResult(None, tuple(state.found), locate_failure(source, error))
 
 

@@ -13,11 +13,11 @@ from espnet3_compiler.syntax.parse_error import (
     KEY_WITHOUT_SPACE,
     OPEN_KEY,
     ParseFailure,
+    ParseResult,
     line_end,
     line_start,
     unquoted_flow_value,
 )
-from espnet3_compiler.syntax.parser import ParseResult
 
 MAX_CHARACTERS = 200_000  # longer texts are not parsed again for a fix
 _TAB_INDENT = re.compile(r"^[ \t]*\t[ \t]*(?=\S)", re.MULTILINE)

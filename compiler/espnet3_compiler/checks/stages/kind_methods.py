@@ -19,6 +19,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import WILDCARD, has_own_method, stage_kind
+from espnet3_compiler.manifest.system_declaration import read_declaration
 from espnet3_compiler.signature.classes import ResolvedMethod, find_method
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.flow import all_nodes, literal_text, own_returns
@@ -251,8 +252,6 @@ def _is_of_context(item: ast.AST, attribute: str) -> bool:
 
 def _declared_at(method: _KindMethod, *path: str) -> tuple[Label, ...]:
     """Return where the System declares something of a kind, the last class that does so."""
-    from espnet3_compiler.manifest.system_declaration import read_declaration  # few need it
-
     library = method.recipe.library
     found = class_of(library, method.recipe.system.class_path)
     for item in resolution_order(library, found) if found else ():
