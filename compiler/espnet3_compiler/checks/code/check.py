@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.code.calls import check_calls
 from espnet3_compiler.checks.code.circles import check_circles
 from espnet3_compiler.checks.code.constructors import check_constructors
+from espnet3_compiler.checks.code.early_returns import check_early_returns
 from espnet3_compiler.checks.code.imports import check_imports
 from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.code.plain_lists import check_plain_lists
@@ -16,7 +17,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R209, R502, R503, R506, R508 to R511, R515, R516 and R522 for a recipe's modules."""
+    """Yield R209, R502, R503, R506, R508 to R511, R515, R516, R522 and R526."""
     modules = recipe_modules(recipe, resolved)
     yield from check_shadows(recipe.library, modules)
     yield from check_syntax(modules)
@@ -25,4 +26,5 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     yield from check_constructors(modules)
     yield from check_plain_lists(modules)
     yield from check_undefined_names(modules)
+    yield from check_early_returns(modules)
     yield from check_calls(modules)
