@@ -27,6 +27,9 @@ _CAUSES_AT_PLACE = {
 }
 """Codes of findings that another one at the same place explains, and the codes of that one."""
 
+_CAUSES_IN_LABELS = {"R410": "R422", "R816": "R814"}
+"""Codes of findings that show the place of another one which explains them, and its code."""
+
 _LITERAL_TEXTS = ("R210", "R706", "R707")
 """Codes of texts that do not say what they were meant to say."""
 
@@ -79,6 +82,7 @@ def without_consequences(
     * ``NAME_conf`` of ESPnet2, where the value of ``NAME`` is reported.
     * A model that gives no features, as it is one by mistake where its front end was meant.
     * A name that a class uses and nothing defines, as an argument of that name is reported unknown.
+    * An output that a metric reads, as the outputs are named wrongly; a rate beside a wrong one.
 
     Args:
         findings: The findings of all steps.
@@ -132,6 +136,7 @@ def without_consequences(
                 and not wrong_values.isdisjoint({span_key(span), *related})
             )
             or any((one, span_key(span)) in places for one in _CAUSES_AT_PLACE.get(code, ()))
+            or any((_CAUSES_IN_LABELS.get(code, ""), key) in places for key in related)
             or (code in _MISFIT_CODES and any((code, key) in places for key in related))
             or (code in ("R602", "R603") and any(("R504", key) in places for key in related))
             or (code == "R503" and any(o.start < span.start and span.lies_in(o) for o in mistyped))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries, is_available
-from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.diagnostics.source import Span, line_span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind
 from espnet3_compiler.signature import classes, definitions, resolve_name
@@ -49,6 +49,15 @@ class FunctionBody(NamedTuple):
     def span_of(self, node: ast.stmt, word: str) -> Span:
         """Return where a word stands in the first line of a statement."""
         return self.file.span_of(node.lineno + self.shift, word)
+
+    def argument_span(self, name: str) -> Span:
+        """Return where an argument stands among those of the function; else its ``def``."""
+        arguments = self.node.args
+        for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+            if one.arg == name:
+                line = one.lineno + self.shift
+                return line_span(self.file.source, line, one.col_offset + 1, len(name))
+        return self.span_of(self.node, "def ")
 
 
 def entries_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> list[DatasetEntry]:

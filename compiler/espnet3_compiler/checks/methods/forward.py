@@ -372,7 +372,7 @@ def _lacking(
     return Diagnostic(
         "R431",
         f'{path.value}.forward needs "{name}", {problem}',
-        Label(body.span_of(body.node, "def forward"), "called with the fields of a batch"),
+        Label(body.argument_span(name), "called with the fields of a batch"),
         (Label(use_location(path), "trained here"),),
         (advice,),
     )
