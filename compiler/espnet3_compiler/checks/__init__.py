@@ -17,8 +17,10 @@ from espnet3_compiler.checks.data import (
 )
 from espnet3_compiler.checks.items import (
     array_keys,
+    followed_results,
     inference_inputs,
     item_pairs,
+    metric_columns,
     metric_values,
     output_rates,
     result_kinds,
@@ -71,13 +73,14 @@ from espnet3_compiler.checks.publication import bundles, packed_demo, published_
 from espnet3_compiler.checks.settings import (
     contract_kinds,
     demo,
+    exchanged_inputs,
     inference_outputs,
     metric_inputs,
     metrics,
     same_data,
     test_sets,
 )
-from espnet3_compiler.checks.shapes import layer_sizes
+from espnet3_compiler.checks.shapes import item_losses, layer_sizes
 from espnet3_compiler.checks.stages import (
     checkpoints,
     kind_methods,
@@ -99,7 +102,7 @@ from espnet3_compiler.checks.stages import (
     vocabularies,
 )
 from espnet3_compiler.checks.targets import check, partial_objects
-from espnet3_compiler.checks.tokens import cluster_counts, tokenized_fields
+from espnet3_compiler.checks.tokens import cluster_counts, decoded_outputs, tokenized_fields
 from espnet3_compiler.checks.training import (
     batches,
     callbacks,
@@ -149,6 +152,7 @@ ALL: tuple[Check, ...] = (
     vocabularies.check,
     cluster_counts.check,
     tokenized_fields.check,
+    decoded_outputs.check,
     output_types.check,
     bundles.check,
     packed_demo.check,
@@ -157,6 +161,7 @@ ALL: tuple[Check, ...] = (
     same_data.check,
     metrics.check,
     metric_inputs.check,
+    exchanged_inputs.check,
     files.check,
     inferred_files.check,
     written_paths.check,
@@ -215,6 +220,7 @@ ALL: tuple[Check, ...] = (
     runners.check,
     inference_inputs.check,
     result_kinds.check,
+    followed_results.check,
     hooks.check,
     forward.check,
     attributes.check,
@@ -224,10 +230,12 @@ ALL: tuple[Check, ...] = (
     refused_values.check,
     layer_sizes.check,
     text_values.check,
+    metric_columns.check,
     metric_values.check,
     argument_units.check,
     array_keys.check,
     loss_values.check,
+    item_losses.check,
     named_losses.check,
     measured_names.check,
     unpacking.check,

@@ -7,10 +7,25 @@ from tests.compiler.checks.checks_kit import HEAD
 TRAIN = f"{HEAD}configs: {{training: {{dataset: {{train: [{{}}]}}}}}}\nstages: [train]\n"
 MODEL = """
 from torch import nn
+from torch.nn import functional as F
+
+def half(x):
+    return x / 2
+
+def apart(x):
+    return F.l1_loss(x, 1, reduction="none")
 
 class Net(nn.Module):
     def __init__(self, size):
         super().__init__()
+        self.criterion = nn.MSELoss(reduction="none")
+        self.plain = nn.MSELoss()
+    def kept(self, speech):
+        loss = self.criterion(speech, 1)
+        return 2 * loss
+    def mean(self, speech):
+        loss = self.criterion(speech, 1)
+        return loss.mean()
     def forward(self, speech, **_):
 """
 METRICS = """\
@@ -42,12 +57,43 @@ MEASURE = (
         ('return nn.functional.mse_loss(speech, speech, reduction="none"), {}, 1', ['"none"']),
         ('return nn.functional.mse_loss(speech, speech, reduction="none").mean()', []),
         ('return self.loss(speech, speech, reduction="none")', []),
+        ('loss = F.mse_loss(speech, 1, reduction="none")\n        return loss / 2', ["loss / 2"]),
+        ('loss = F.mse_loss(speech, 1, reduction="none")\n        return loss.sum()', []),
+        ('loss = F.mse_loss(speech, 1, reduction="none")\n        return loss.sum(-1)', []),
+        ('loss = F.mse_loss(speech, 1, reduction="none")\n        return loss[0]', []),
+        (
+            'x = F.mse_loss(speech, 1, reduction="none")\n        x = -x.clamp(1); return x',
+            ["-x.clamp(1)"],
+        ),
+        ("return self.kept(speech), {}, 1", ["2 * loss"]),
+        ("return self.mean(speech), {}, 1", []),
+        ("return apart(speech)", ['"none"']),
+        ("return self.criterion(speech, 1)", ["self.criterion(speech, 1)"]),
+        ("return self.plain(speech, 1)", []),
+        ("return speech.mean() / speech", ["speech.mean() / speech"]),
+        ("return ((speech - 1) ** 2).abs()", ["((speech - 1) ** 2).abs()"]),
+        ("return ((speech - 1) ** 2).mean(-1)", []),
+        ("return speech.mean() / speech.sum()", []),
+        ("return speech.sum() / len(speech)", []),
+        ("speech = speech.mean()\n        return 2 * speech", []),
+        ("return half(speech)", ["x / 2"]),
+        ("return half(speech.mean())", []),
     ],
 )
 def test_losses_that_cannot_be_trained(check, body, found):
     pytest.importorskip("torch")
     places = check(TRAIN, {"src/model.py": f"{MODEL}        {body}\n"})
     assert [place for code, place in places if code == "R428"] == found
+
+
+@pytest.mark.parametrize(("train", "valid", "found"), [(1, 1, 0), (1, 2, 1), (2, 2, 1)])
+def test_the_loss_of_a_single_item_is_one_number(check, train, valid, found):
+    pytest.importorskip("torch")
+    sizes = [f"{{batches: {{batch_size: {size}}}}}" for size in (train, valid)]
+    loader = f"{{dataloader: {{train: {sizes[0]}, valid: {sizes[1]}}}, "
+    text = TRAIN.replace("training: {", f"training: {loader}", 1)
+    places = check(text, {"src/model.py": f"{MODEL}        return apart(speech)\n"})
+    assert len([one for one in places if one[0] == "R428"]) == found
 
 
 @pytest.mark.parametrize(

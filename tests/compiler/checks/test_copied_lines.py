@@ -34,6 +34,11 @@ def test_two_test_sets_read_different_data(check, other, found):
         ("{a: text, b: 'dataset:text'}", []),
         ("{ref: text, hyp: 'dataset:old_hyp'}", []),
         ("{ref: 'dataset:text', hyp: text, target: 'dataset:words'}", []),
+        ("{ref: 'dataset:clean', est: 'dataset:a', noisy: text}", [("R430", "text")]),
+        ("{ref: 'dataset:a', est: text, noisy: 'dataset:clean'}", [("R430", "'dataset:a'")]),
+        ("{ref: 'dataset:clean', est: text, noisy: 'dataset:noisy'}", []),
+        ("{ref: 'dataset:clean', est: 'dataset:noisy'}", []),
+        ("{ref: 'dataset:clean', est: 'dataset:noisy', mixture: mix}", []),
     ],
 )
 def test_reference_and_hypothesis_are_not_exchanged(check, inputs, found):

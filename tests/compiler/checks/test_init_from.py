@@ -76,3 +76,42 @@ def test_the_source_and_the_part_are_checked_apart(check, start, found):
 )
 def test_init_from_is_split_as_espnet_does(text, expected):
     assert split_init_from(text) == expected
+
+
+TORCH = """\
+import torch
+from espnet3_runtime.data.preprocess import read_labels
+class Net(torch.nn.Module):
+    def __init__(self, size: int):
+        super().__init__()
+        self.body = Other(size)
+        self.head = torch.nn.Linear(size, len(read_labels("a")))
+class Other(torch.nn.Module):
+    def __init__(self, size: int):
+        super().__init__()
+        self.encoder = torch.nn.Linear(size, size)
+        MORE
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "more", "found"),
+    [
+        ("easy:body", "", [("R807", "easy:body")]),
+        ("easy:head:head", "", [("R807", "easy:head:head")]),
+        ("easy:decoder:body", "", [("R807", "decoder")]),
+        ("easy::tail", "", [("R807", "tail")]),
+        ("easy:encoder:head", "", []),
+        ("easy::body", "", []),
+        ("easy:encoder:body.encoder", "", []),
+        ("easy:body", "self.add_module(make(), make())", []),
+        ("easy:body", "setattr(self, make(), 1)", []),
+    ],
+)
+def test_parts_are_attributes_of_the_class(check, start, more, found):
+    files = {
+        "src/model.py": TORCH.replace("MORE", more),
+        "dataset/__init__.py": DATASET,
+    }
+    text = TEXT.format(start=f'"{start}"')
+    assert [(one, place.strip('"')) for one, place in check(text, files) if one == "R807"] == found

@@ -101,3 +101,41 @@ def test_fields_of_tokenizers(check, old, new, found):
 )
 def test_code_that_does_more(check, old, new):
     assert found_in(check, RECIPE.replace("field: meaning, ", ""), CODE.replace(old, new)) == []
+
+
+DECODED = """
+    def decode(self, ids): ...
+
+
+class Other(Runner):
+    def __init__(self, target: str):
+        self.target = make(target)
+
+    def __call__(self, model, speech, **_):
+        return [{OUTPUT: self.target.decode(one)} for one in model(speech)]
+"""
+MEASURED = """\
+  metrics:
+    metrics: [{metric: {_target_: a.B}, inputs: {ref: "dataset:meaning", hyp: meaning}}]
+stages:
+"""
+BOTH = f"      source: {FIRST}\n      target: {SECOND}\n"
+
+
+@pytest.mark.parametrize(
+    ("output", "tokenizer", "measured", "found"),
+    [
+        ("'meaning'", FIRST, True, [FIRST]),
+        ("'meaning'", SECOND, True, []),
+        ("'meaning'", FIRST, False, []),
+        ("'text'", FIRST, True, []),
+        ("name", FIRST, True, []),
+    ],
+)
+def test_the_tokenizer_that_a_runner_decodes_with(check, output, tokenizer, measured, found):
+    recipe = RECIPE.replace("src.model.Runner", "src.model.Other").replace("[text]", "[meaning]")
+    head, _, tail = recipe.rpartition(BOTH)
+    recipe = f"{head}      target: {tokenizer}\n{tail}"
+    if measured:
+        recipe = recipe.replace("stages:\n", MEASURED, 1) + "  - measure\n"
+    assert found_in(check, recipe, CODE + DECODED.replace("OUTPUT", output)) == found

@@ -113,6 +113,29 @@ def assigned_values(node: FunctionNode, name: str, *, kept: bool = False) -> lis
     return values if len(values) == len(stores) and (kept or not given) else None
 
 
+def added_items(node: FunctionNode, name: str, read: Sequence[ast.expr]) -> list[ast.expr]:
+    """Return what a function puts into a list of its own; nothing where that is not all.
+
+    Args:
+        node: The function.
+        name: The list.
+        read: Expressions, of which those that are the list read it as a whole.
+    """
+    given = assigned_values(node, name)
+    if not given or not all(isinstance(one, ast.List) and not one.elts for one in given):
+        return []
+    uses = [one for one in all_nodes(node) if isinstance(one, ast.Name) and one.id == name]
+    added: list[ast.expr] = []
+    for item in all_nodes(node):
+        match item:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=owner), attr="append"), args=[value]
+            ) if owner == name:
+                added.append(value)
+    wholes = [one for one in read if one in uses]
+    return added if len(uses) == len(given) + len(added) + len(wholes) else []
+
+
 def assigned_pairs(item: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
     """Return what a statement sets, each with its value; of ``a, b = x, y`` both."""
     match item:

@@ -58,6 +58,38 @@ def is_mentioned(name: str, entries: list[DatasetEntry], modules: tuple[RecipeMo
     return any(count and (file.wrong or count > _as_variable(file, name)) for file, count in said)
 
 
+def is_read(name: str, data: DatasetEntry, modules: tuple[RecipeModule, ...]) -> bool:
+    """Return whether the code of a data set may read a field, or have it among others in a text.
+
+    What sets it does not: ``{"speech": …}``, ``item["speech"] = …``; nor does a docstring.
+
+    Args:
+        name: The field.
+        data: The data set.
+        modules: The modules of the recipe.
+    """
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    for module in _modules_of(data, modules):
+        nodes = () if module.file.wrong else all_nodes(module.file.tree)
+        setting = {id(one) for node in nodes for one in _set_by(node)}
+        texts = (one for one in nodes if isinstance(one, ast.Constant) and id(one) not in setting)
+        if module.file.wrong or any(word.search(str(one.value)) for one in texts):
+            return True
+    return False
+
+
+def _set_by(node: ast.AST) -> list[ast.expr | None]:
+    """Return the keys that a node sets; the text of a docstring sets nothing and reads nothing."""
+    match node:
+        case ast.Dict(keys=keys):
+            return keys
+        case ast.Expr(value=text):
+            return [text]
+        case ast.Subscript(slice=key, ctx=ast.Store()):
+            return [key]
+    return []
+
+
 def _as_variable(file: ModuleFile, name: str) -> int:
     """Return how often a word of a module is a variable or an argument of a function."""
     tree = file.tree

@@ -44,16 +44,16 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Path, Scalar
 from espnet3_schemas import TARGET
 
-_MAPPING = "a mapping from field to value"
+MAPPING = "a mapping from field to value"
 _OUTPUTS = "a mapping from output to path"
-_ITEMS = "a list with one mapping for each item"
+ITEMS = "a list with one mapping for each item"
 _NO_MAPPINGS = (ast.Tuple, ast.List, ast.Constant, ast.JoinedStr, ast.ListComp, ast.Set)
 _FEATURES = "features and their lengths"
 _NUMBERS = "a number, or a mapping from name to number"
 _WRONG_KINDS: dict[str, tuple[type[ast.expr], ...]] = {
-    _MAPPING: _NO_MAPPINGS,
+    MAPPING: _NO_MAPPINGS,
     _OUTPUTS: _NO_MAPPINGS,
-    _ITEMS: (ast.Dict, ast.Constant, ast.JoinedStr, ast.DictComp),
+    ITEMS: (ast.Dict, ast.Constant, ast.JoinedStr, ast.DictComp),
     _NUMBERS: (ast.Tuple, ast.List, ast.JoinedStr),
     _FEATURES: (ast.Dict, ast.Constant, ast.DictComp),
 }
@@ -85,9 +85,9 @@ _ARTICLES: dict[type[ast.expr] | type[None], str] = {
 
 _CALLED = {
     ("metrics", "metric"): ("__call__", _NUMBERS),
-    ("runner",): ("__call__", _ITEMS),
-    ("dataset", "transform"): ("__call__", _MAPPING),
-    ("dataset", "preprocessor"): ("__call__", _MAPPING),
+    ("runner",): ("__call__", ITEMS),
+    ("dataset", "transform"): ("__call__", MAPPING),
+    ("dataset", "preprocessor"): ("__call__", MAPPING),
     ("dataloader", "collate_fn"): ("__call__", ""),
     ("collect_stats", "features"): ("forward", _FEATURES),
     ("cluster", "features"): ("forward", _FEATURES),
@@ -95,7 +95,7 @@ _CALLED = {
 """Keys of objects that are called, with the method and what its result is used as."""
 
 _DATA_METHODS = {
-    "Dataset": {"__len__": "", "__getitem__": _MAPPING},
+    "Dataset": {"__len__": "", "__getitem__": MAPPING},
     "DatasetBuilder": {"is_source_prepared": "", "is_built": ""},
 }
 
@@ -104,13 +104,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R404, R426 and R428, once for each function."""
     library = recipe.library
     stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
-    read = {binding.config for stage in stages for binding in stage.configs}
-    used = (
-        node
-        for node in find_targets(recipe, resolved)
-        if node.path[0] != "configs" or node.path[1] in read
-    )
-    found = [one for node in distinct_targets(used) for one in _check_target(library, node)]
+    used = used_targets(recipe, resolved)
+    found = [one for node in used for one in _check_target(library, node)]
     for kind in dict.fromkeys(filter(None, map(stage_kind, recipe.stages))):
         shown = f"{recipe.system.class_path}.{kind}"
         body = method_body(library, recipe.system.class_path, kind)
@@ -125,6 +120,23 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         found += _check_outputs(stage, recipe)
         found += _check_step(stage, recipe, resolved)
     yield from first_per_location(found)
+
+
+def used_targets(recipe: Recipe, resolved: Resolved) -> list[TargetNode]:
+    """Return the targets of a recipe that its stages read, each class once at a key."""
+    if "used targets" not in resolved.memo:  # two checks ask for them
+        resolved.memo["used targets"] = _find_used(recipe, resolved)
+    found: list[TargetNode] = resolved.memo["used targets"]
+    return found
+
+
+def _find_used(recipe: Recipe, resolved: Resolved) -> list[TargetNode]:
+    stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
+    read = {binding.config for stage in stages for binding in stage.configs}
+    every = find_targets(recipe, resolved)
+    return distinct_targets(
+        node for node in every if node.path[0] != "configs" or node.path[1] in read
+    )
 
 
 def _check_outputs(stage: StageDecl, recipe: Recipe) -> Iterator[Diagnostic]:
@@ -167,7 +179,7 @@ def _check_target(library: Library, target: TargetNode) -> Iterator[Diagnostic]:
     path = target.node.get(TARGET)
     if not isinstance(path, Scalar) or not isinstance(path.value, str) or not target.judged:
         return
-    method, wanted = _method_used(target.path)
+    method, wanted = method_used(target.path)
     body = method_body(library, path.value, method) if method else None
     name = f"{path.value}.{method}"
     if body is None:
@@ -190,7 +202,7 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
             related,
             ("end it with return and the result",),
         )
-    lost = lost_item(body.node) if wanted == _MAPPING else None
+    lost = lost_item(body.node) if wanted == MAPPING else None
     if lost:
         yield _lost_item(body, lost, name, related)
     given = [item for item in own_returns(body.node) if item.value is not None]
@@ -202,8 +214,8 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
             related,
             ("give each number a name of its own; a list has one for each item",),
         )
-    wrong = [item for item in given if _is_wrong(body.node, item.value, wanted)]
-    texts = _annotated_texts(body.node) if wanted == _ITEMS else ""
+    wrong = [item for item in given if is_wrong(body.node, item.value, wanted)]
+    texts = annotated_texts(body.node) if wanted == ITEMS else ""
     if given and (texts or len(wrong) == len(given)):
         yield Diagnostic(
             "R428",
@@ -230,7 +242,7 @@ def _lost_item(
     where = "in its __init__, so that __len__ counts the others" if of_data else "in the Dataset"
     return Diagnostic(
         "R428",
-        f"{name} returns None for some items, and must return {_MAPPING}",
+        f"{name} returns None for some items, and must return {MAPPING}",
         Label(body.span_of(lost, word), "no item" if word == "return" else "no item otherwise"),
         related,
         (f"leave items out {where}, not here",),
@@ -255,19 +267,25 @@ def _is_no_number(value: ast.expr) -> bool:
     return is_set or any(loop.ifs for loop in value.generators)
 
 
-def _is_wrong(node: FunctionNode, value: ast.expr | None, wanted: str) -> bool:
-    """Return whether what a function returns is plainly something else than is wanted."""
+def is_wrong(node: FunctionNode, value: ast.expr | None, wanted: str) -> bool:
+    """Return whether what a function returns is plainly something else than is wanted.
+
+    Args:
+        node: The function.
+        value: What it returns.
+        wanted: What the result is used as.
+    """
     if wanted == _FEATURES and isinstance(value, ast.Tuple):
         plain = not any(isinstance(one, ast.Starred) for one in value.elts)
         return plain and len(value.elts) != _PAIR
     if wanted == _FEATURES and value is not None and is_single(node, value):
         return True
-    if wanted == _ITEMS and isinstance(value, ast.ListComp):
+    if wanted == ITEMS and isinstance(value, ast.ListComp):
         return _is_plain_value(value.elt)
     return isinstance(value, _WRONG_KINDS.get(wanted, ()))
 
 
-def _annotated_texts(node: FunctionNode) -> str:
+def annotated_texts(node: FunctionNode) -> str:
     """Return what a function gives where its annotation says texts and it makes no mapping."""
     makes_mapping = any(
         isinstance(item, ast.Dict | ast.DictComp)
@@ -294,7 +312,7 @@ def _article(value: ast.expr | None, wanted: str) -> str:
     return _ARTICLES.get(type(value), "one tensor")
 
 
-def _method_used(path: Path) -> tuple[str, str]:
+def method_used(path: Path) -> tuple[str, str]:
     """Return the method of an object at a path whose result is used, and as what."""
     if path[:1] == ("models",):
         return ("forward", "") if len(path) == len(("models", "NAME")) else ("", "")

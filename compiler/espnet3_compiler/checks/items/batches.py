@@ -2,7 +2,8 @@
 
 Passes: ``durations`` that ``forward`` needs, an array in each item; texts that it does not take.
 Fails: the same where the item has ``row["durations"]`` of a table, a text, which stays out of a
-batch; a validation set whose items have ``speech`` where ``forward`` takes texts alone.
+batch; a validation set whose items have ``speech`` where ``forward`` takes texts alone; a list of
+texts, None or a path in each item.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from espnet3_compiler.checks.data.fields import preprocessor_of, split_entries
 from espnet3_compiler.checks.items.kinds import (
     ARRAY,
     NUMBER,
+    OTHER,
     TEXT,
     FieldKind,
     ItemKinds,
@@ -60,6 +62,10 @@ def check_batches(
         if item.required and kinds.named(field).name == TEXT:
             yield _text_needed(item.name, split, kinds.named(field), call, entries)
             return
+    other = next(((name, one) for name, one in kinds.fields.items() if one.name == OTHER), None)
+    if other:
+        yield _no_part(*other, split, call, entries)
+        return
     if call.takes_any:
         return
     numbers = [name for name, kind in kinds.fields.items() if kind.name in (ARRAY, NUMBER)]
@@ -108,6 +114,28 @@ def _text_needed(
         Label(place or entry_span(entries[0]), "a text"),
         (used,),
         (f"make an array of numbers of {field}, in the data set or by a preprocessor",),
+    )
+
+
+def _no_part(
+    name: str, kind: FieldKind, split: str, call: ForwardCall, entries: list[DatasetEntry]
+) -> Diagnostic:
+    """Return the finding about a field of which no batch can be made.
+
+    Args:
+        name: The field.
+        kind: What it is.
+        split: The split.
+        call: What is called.
+        entries: The data sets.
+    """
+    place = kind.body.span_in(kind.node) if kind.body and kind.node else None
+    return Diagnostic(
+        "R431",
+        f'"{name}" in each item of {split} cannot be part of a batch, which holds numbers',
+        Label(place or entry_span(entries[0]), "no text, number or array of numbers"),
+        (Label(use_location(call.path), "trained here"),),
+        (f"make an array of numbers of {name}, for example indices, or leave it out",),
     )
 
 

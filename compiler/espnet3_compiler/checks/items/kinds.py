@@ -13,13 +13,15 @@ from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.signature.library import Library
 
 TEXT, NUMBER, ARRAY, UNKNOWN = "text", "number", "array", ""
+OTHER = "other"
+"""What is none of these, and no list of numbers: None, a mapping, a path, a list of texts."""
 
 
 class FieldKind(NamedTuple):
     """What a field is.
 
     Attributes:
-        name: ``text``, ``number``, ``array``, or nothing where that is not known.
+        name: ``text``, ``number``, ``array``, ``other``, or nothing where that is not known.
         node: The expression that gives it, where there is one.
         body: The function that has the expression.
     """
@@ -104,4 +106,4 @@ def common_kinds(items: Iterable[ItemKinds | None]) -> ItemKinds | None:
 
 
 def _common_kind(one: FieldKind, other: FieldKind) -> FieldKind:
-    return one if one.name == other.name else FieldKind(UNKNOWN)
+    return one if one.name == other.name != UNKNOWN else FieldKind(UNKNOWN)

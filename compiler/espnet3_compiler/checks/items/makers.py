@@ -14,6 +14,7 @@ from espnet3_compiler.checks.data.sample_fields import (
 from espnet3_compiler.checks.items.kinds import (
     ARRAY,
     NUMBER,
+    OTHER,
     TEXT,
     UNKNOWN,
     FieldKind,
@@ -21,7 +22,7 @@ from espnet3_compiler.checks.items.kinds import (
     Maker,
     common_kinds,
 )
-from espnet3_compiler.checks.items.values import value_kind
+from espnet3_compiler.checks.items.values import called_body, value_kind
 from espnet3_compiler.checks.items.variables import Rules, variable_kinds
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.manifest.values import text_of
@@ -87,11 +88,14 @@ def _named_field(node: Mapping, argument: str, usual: str) -> str:
 def _replaced(given: ItemKinds, field: str, to: str, kind: str) -> ItemKinds:
     """Return an item of which a text was replaced by numbers; what is no text stays."""
     before = given.named(field).name
+    if given.closed and field not in given.fields:
+        return ItemKinds()  # it fails there
     if before == TEXT:
         return given.without(field).with_field(to, FieldKind(kind))
     if field == to:
-        return given
-    return given.without(field).without(to)._replace(closed=False) if before == UNKNOWN else given
+        return given.with_field(field, FieldKind(UNKNOWN)) if before == OTHER else given
+    lost = before in (UNKNOWN, OTHER)
+    return given.without(field).without(to)._replace(closed=False) if lost else given
 
 
 def _by_method(
@@ -198,9 +202,27 @@ def _called_item(call: ast.Call, maker: Maker) -> ItemKinds | None:
                 given=given,
                 depth=maker.depth,
             )
-        case ast.Call(args=[argument]):
-            return _by_steps(call, argument, maker)
+        case ast.Call():
+            body = called_body(call, maker)
+            if body is not None:
+                return _by_function(body, call, maker)
+            return _by_steps(call, call.args[0], maker) if len(call.args) == 1 else None
     return None
+
+
+def _by_function(body: Maker, call: ast.Call, maker: Maker) -> ItemKinds | None:
+    """Return the item that another function of the recipe makes, perhaps of one that it gets."""
+    if maker.depth >= _DEPTH or any(isinstance(one, ast.Starred) for one in call.args):
+        return None
+    args = body.body.node.args
+    names = [one.arg for one in (*args.posonlyargs, *args.args)]
+    names = names[1:] if body.path and names[:1] == ["self"] else names
+    pairs = [*zip(names, call.args, strict=False), *((one.arg, one.value) for one in call.keywords)]
+    given = [(name, mapping_kinds(one, maker)) for name, one in pairs if name]
+    known = [(name, kinds) for name, kinds in given if kinds is not None]
+    sample, kinds = known[0] if len(known) == 1 else ("", ItemKinds())
+    inside = body._replace(sample=sample, given=kinds, depth=maker.depth + 1)
+    return common_kinds(mapping_kinds(one, inside) for one in returned_values(body.body.node))
 
 
 def _by_steps(call: ast.Call, argument: ast.expr, maker: Maker) -> ItemKinds | None:

@@ -10,14 +10,14 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, placed_method, returned_values
-from espnet3_compiler.checks.data.certain_code import assigned_values
+from espnet3_compiler.checks.data.certain_code import added_items
 from espnet3_compiler.checks.items.kinds import ARRAY, NUMBER, TEXT, FieldKind, Maker
 from espnet3_compiler.checks.items.makers import field_kind
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import mapping_entries, text_of
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, literal_text
+from espnet3_compiler.signature.flow import FunctionNode, literal_text
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -80,28 +80,11 @@ def _results(node: FunctionNode) -> list[ast.Dict]:
             case ast.List(elts=items) if items:
                 every += items
             case ast.Name(id=name):
-                every += _added(node, name) or [None]
+                every += added_items(node, name, returned_values(node)) or [None]
             case _:
                 every.append(None)
     plain = [one for one in every if isinstance(one, ast.Dict)]
     return plain if len(plain) == len(every) else []
-
-
-def _added(node: FunctionNode, name: str) -> list[ast.expr]:
-    """Return what a function puts into a list of its own; nothing where that is not all."""
-    given = assigned_values(node, name)
-    if not given or not all(isinstance(one, ast.List) and not one.elts for one in given):
-        return []
-    uses = [one for one in all_nodes(node) if isinstance(one, ast.Name) and one.id == name]
-    added: list[ast.expr] = []
-    for item in all_nodes(node):
-        match item:
-            case ast.Call(
-                func=ast.Attribute(value=ast.Name(id=owner), attr="append"), args=[value]
-            ) if owner == name:
-                added.append(value)
-    returns = [one for one in returned_values(node) if one in uses]
-    return added if len(uses) == len(given) + len(added) + len(returns) else []
 
 
 def _values_of(result: ast.Dict, name: str) -> list[ast.expr]:

@@ -74,7 +74,7 @@ def _is_row(value: ast.expr, place: _TablePlace, depth: int) -> bool:
             return not isinstance(index, ast.Slice) and _is_table(name, place, depth)
         case ast.Name(id=name) if depth < _DEPTH:
             given = assigned_values(place.node, name)
-            if not given or _is_changed(place.node):
+            if not given or is_changed(place.node):
                 return False
             return all(_is_row(one, place, depth + 1) for one in given)
     return False
@@ -84,7 +84,7 @@ def _is_table(attribute: str, place: _TablePlace, depth: int) -> bool:
     """Return whether an attribute is a list of rows, and stays one."""
     given = attribute_values(place.library, place.path, attribute)
     users = attribute_users(place.library, place.path, attribute)
-    if not given or depth > _DEPTH or any(map(_is_changed, users)):
+    if not given or depth > _DEPTH or any(map(is_changed, users)):
         return False
     places = [_place_of(given[0], place)._replace(node=node) for node in users]
     filled = _is_filled(f"self.{attribute}", places, depth)
@@ -136,7 +136,7 @@ def _place_of(given: Assigned, place: _TablePlace) -> _TablePlace:
     return place._replace(location=given.found.location, node=given.node)
 
 
-def _is_changed(node: FunctionNode) -> bool:
+def is_changed(node: FunctionNode) -> bool:
     """Return whether a function may put something else than a text into a row, or such a row."""
     for item in all_nodes(node):
         match item:
@@ -270,7 +270,7 @@ def _gives_rows(call: ast.Call, place: _TablePlace, depth: int) -> bool:
 def _returns_rows(body: FunctionBody, place: _TablePlace, depth: int) -> bool:
     location = place.library.find_module(body.module)
     values = [one.value for one in own_returns(body.node)]
-    if location is None or not values or _is_changed(body.node):
+    if location is None or not values or is_changed(body.node):
         return False
     inside = place._replace(location=location, node=body.node)
     return all(one is not None and _makes_rows(one, inside, depth) for one in values)

@@ -1,6 +1,7 @@
 """What an expression in a function of the recipe certainly is: a text, a number or an array.
 
-``str(path)``, ``f"{name}.wav"`` and ``row["durations"]`` of a table's row are texts;
+``str(path)``, ``f"{name}.wav"`` and ``row["durations"]`` of a table's row are texts, and so is what
+``def clean(self, text) -> str`` gives;
 ``np.array(…)`` and the first of what ``soundfile.read`` gives are arrays.
 """
 
@@ -8,9 +9,19 @@ import ast
 from collections.abc import Callable
 
 from espnet3_compiler.checks.data.attributes import chosen_branch
-from espnet3_compiler.checks.data.bodies import bindings_of, full_name_in
+from espnet3_compiler.checks.data.bodies import (
+    bindings_of,
+    full_name_in,
+    function_body,
+    placed_method,
+    returned_values,
+)
 from espnet3_compiler.checks.data.certain_code import assigned_values, is_stored
-from espnet3_compiler.checks.items.kinds import ARRAY, NUMBER, TEXT, UNKNOWN, Maker
+from espnet3_compiler.checks.items.axes import SAMPLE_READERS
+from espnet3_compiler.checks.items.json_rows import StoredValue, stored_value, unpacked_value
+from espnet3_compiler.checks.items.kinds import ARRAY, NUMBER, OTHER, TEXT, UNKNOWN, Maker
+from espnet3_compiler.checks.items.module_values import module_items, module_value
+from espnet3_compiler.checks.items.refused_values import is_refused
 from espnet3_compiler.checks.items.rows import is_row, is_text_list
 from espnet3_compiler.signature.flow import (
     FunctionNode,
@@ -36,14 +47,21 @@ _FUNCTIONS = {
     },
     **{f"torch.{one}": ARRAY for one in ("as_tensor", "from_numpy", "tensor", "zeros")},
 }
-_READERS = ("soundfile.read", "librosa.load", "torchaudio.load")
-"""Functions that give samples and their rate."""
+_ANNOTATIONS = {
+    "str": TEXT,
+    **dict.fromkeys(("int", "float", "bool"), NUMBER),
+    **dict.fromkeys(("np.ndarray", "numpy.ndarray", "torch.Tensor", "Tensor"), ARRAY),
+}
+"""What functions say that they give."""
 
 _OF_TEXTS = (
     *("capitalize", "casefold", "format", "join", "lower", "lstrip", "removeprefix"),
     *("removesuffix", "replace", "rstrip", "strip", "title", "upper", "zfill"),
 )
 """Methods of a text that give a text."""
+
+_ALONE = ("casefold", "lower", "lstrip", "rstrip", "strip", "swapcase", "upper")
+"""Methods that texts alone have, where they are given nothing."""
 
 _OF_NUMBERS = (
     *("argmax", "argmin", "argsort", "cpu", "detach", "double", "exp", "float", "half", "int"),
@@ -67,10 +85,37 @@ def value_kind(value: ast.expr, maker: Maker, field_of: FieldOf, depth: int = 0)
     def kind_of(inner: ast.expr) -> str:
         return value_kind(inner, maker, field_of, depth + 1)
 
+    found = _plain_kind(value, maker, field_of, kind_of, depth)
+    called = called_name(value, maker) if not found and isinstance(value, ast.Call) else ""
+    return found or (OTHER if is_refused(value, called, kind_of) else UNKNOWN)
+
+
+def _plain_kind(
+    value: ast.expr,
+    maker: Maker,
+    field_of: FieldOf,
+    kind_of: Callable[[ast.expr], str],
+    depth: int,
+) -> str:
+    """Return whether an expression is a text, a number or an array.
+
+    Args:
+        value: The expression.
+        maker: The function in which it stands.
+        field_of: Tells what a field of a mapping is.
+        kind_of: Tells what an expression in it is.
+        depth: How many names were followed.
+    """
     match value:
         case ast.Constant() | ast.JoinedStr():
             return _constant_kind(value)
         case ast.Call():
+            body = called_body(value, maker)
+            got = _got_field(value)
+            if got:
+                return field_of(*got, maker)
+            if body is not None:
+                return _result_kind(body, field_of, depth + 1)
             return _call_kind(value, maker, kind_of)
         case ast.UnaryOp() | ast.BinOp() | ast.BoolOp():
             return _operated_kind(value, kind_of)
@@ -79,10 +124,70 @@ def value_kind(value: ast.expr, maker: Maker, field_of: FieldOf, depth: int = 0)
             either = [branch] if branch else [value.body, value.orelse]
             return _same_kind([kind_of(one) for one in either])
         case ast.Name(id=name):
-            return _variable_kind(name, maker, kind_of)
+            found = _variable_kind(name, maker, kind_of)
+            constant = None if found else module_value(value, maker)
+            if constant is not None:
+                return kind_of(constant)
+            unpacked = None if found else unpacked_value(name, maker)
+            return found or _stored_kind(unpacked, field_of, depth)
         case ast.Subscript():
-            return _element_kind(value, maker, field_of, kind_of)
+            found = _element_kind(value, maker, field_of, kind_of)
+            stored = None if found else stored_value(value, maker)
+            return found or _stored_kind(stored, field_of, depth)
     return UNKNOWN
+
+
+def _got_field(call: ast.Call) -> tuple[ast.expr, str] | None:
+    """Return the mapping and the name of ``mapping.get("name")``."""
+    match call:
+        case ast.Call(func=ast.Attribute(value=owner, attr="get"), args=[key], keywords=[]):
+            name = literal_text(key)
+            return (owner, name) if name is not None else None
+    return None
+
+
+def _stored_kind(stored: StoredValue | None, field_of: FieldOf, depth: int) -> str:
+    """Return what a value is that a builder writes, and that is read again."""
+    return value_kind(stored.value, stored.maker, field_of, depth + 1) if stored else UNKNOWN
+
+
+def called_body(call: ast.Call, maker: Maker) -> Maker | None:
+    """Return the method of the same object, or the function of the recipe, that a call leads to."""
+    match call.func:
+        case ast.Attribute(value=ast.Name(id="self"), attr=method) if maker.path:
+            placed = placed_method(maker.library, maker.path, method)
+            own = (placed.body, placed.position, maker.known) if placed else None
+            return Maker(maker.library, maker.path, *own) if own else None
+        case ast.Name(id=name) if not _is_bound(name, maker):
+            full = full_name_in(maker.library, maker.body, name)
+            body = function_body(maker.library, full) if full else None
+            return Maker(maker.library, "", body, 0, {}) if body else None
+    return None
+
+
+def _result_kind(maker: Maker, field_of: FieldOf, depth: int) -> str:
+    """Return what a function gives: by what it returns, or by its annotation where that is silent.
+
+    Args:
+        maker: The function.
+        field_of: Tells what a field of a mapping is.
+        depth: How many names were followed.
+    """
+    node = maker.body.node
+    kinds = {value_kind(one, maker, field_of, depth) for one in returned_values(node)}
+    if len(kinds) == 1 and UNKNOWN not in kinds:
+        return kinds.pop()
+    said = _ANNOTATIONS.get(ast.unparse(node.returns), UNKNOWN) if node.returns else UNKNOWN
+    return said if kinds <= {said, UNKNOWN} and not makes_mapping(node) else UNKNOWN
+
+
+def makes_mapping(node: FunctionNode) -> bool:
+    """Return whether a function has to do with mappings, so that it may give one."""
+    return any(
+        isinstance(item, ast.Dict | ast.DictComp)
+        or (isinstance(item, ast.Name) and item.id == "dict")
+        for item in all_nodes(node)
+    )
 
 
 def _operated_kind(
@@ -116,14 +221,20 @@ def _call_kind(call: ast.Call, maker: Maker, kind_of: Callable[[ast.expr], str])
         own = _is_bound(name, maker) or bindings_of(maker.library, maker.body, name)
         return UNKNOWN if own else _BUILTIN[name]
     if name and (known := _FUNCTIONS.get(called_name(call, maker))):
-        return known
+        alone = known == ARRAY and len(call.args) == 1 and not call.keywords
+        return UNKNOWN if alone and kind_of(call.args[0]) == OTHER else known
     match call.func:
         case ast.Attribute(attr="as_posix"):
             return TEXT
+        case ast.Attribute(attr="choice"):
+            return TEXT if call.args and literal_text(call.args[0]) is not None else UNKNOWN
         case ast.Attribute(attr="index" | "count"):
             return NUMBER
         case ast.Attribute(attr="item") if not call.args:
             return NUMBER
+        case ast.Attribute(value=owner, attr=method) if method in _ALONE and not call.args:
+            of_column = isinstance(owner, ast.Attribute) and owner.attr == "str"  # of pandas
+            return UNKNOWN if of_column else TEXT
         case ast.Attribute(value=owner, attr=method) if method in _OF_TEXTS:
             return TEXT if kind_of(owner) == TEXT else UNKNOWN
     return UNKNOWN
@@ -162,7 +273,7 @@ def _variable_kind(name: str, maker: Maker, kind_of: Callable[[ast.expr], str]) 
         match item:
             case ast.Assign(targets=[ast.Tuple(elts=names)], value=source) if stores[0] in names:
                 first = names[0] is stores[0]
-                is_samples = called_name(source, maker) in _READERS
+                is_samples = called_name(source, maker) in SAMPLE_READERS
                 if is_samples and first:
                     return ARRAY
                 return TEXT if is_row(source, maker) else UNKNOWN
@@ -220,6 +331,9 @@ def _element_kind(
         return TEXT
     if is_text_list(value.value, maker) and not isinstance(value.slice, ast.Slice):
         return TEXT
+    items = module_items(value.value, maker)
+    if items and not isinstance(value.slice, ast.Slice):
+        return _same_kind([kind_of(one) for one in items])
     name = literal_text(value.slice)
     if name is not None:
         return field_of(value.value, name, maker)

@@ -121,6 +121,8 @@ def _after(
         ):
             kind = rules.field(value, maker)
             return [owner], _with_key(kinds, literal_text(key), kind, certain=step.certain)
+        case ast.Return(value=ast.Call(args=args)):
+            return args, kinds  # whatever the call makes of it, the function ends here
         case ast.Delete(targets=[ast.Subscript(value=owner, slice=key)]) if is_name(owner, name):
             return [owner], _without_key(kinds, literal_text(key))
         case ast.Call(func=ast.Attribute(value=owner, attr=method), args=args) if is_name(
@@ -151,7 +153,7 @@ def _with_key(
         return kinds.doubtful() if kinds else None
     if certain:
         return kinds.with_field(key, kind)
-    same = kinds.named(key).name == kind.name
+    same = kinds.named(key).name == kind.name != UNKNOWN
     kept = kinds if same or key not in kinds.fields else kinds.with_field(key, FieldKind(UNKNOWN))
     return kept._replace(closed=kinds.closed and key in kinds.fields)
 

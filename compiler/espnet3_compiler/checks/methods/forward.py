@@ -166,15 +166,19 @@ def _check_kinds(
         return
     body = method_body(recipe.library, str(path.value), "forward")
     call = ForwardCall(path, signature, body is None or body.node.args.kwarg is not None)
-    validates = _is_plain(config, "valid") and _is_validated(config)
+    validates = has_plain_batches(config, "valid") and _is_validated(config)
     for split in ("train", *(("valid",) if validates else ())):
-        found = list(check_batches(recipe, config, split, call)) if _is_plain(config, split) else []
+        found = (
+            list(check_batches(recipe, config, split, call))
+            if has_plain_batches(config, split)
+            else []
+        )
         if found:
             yield from found
             return
 
 
-def _is_plain(config: Mapping, split: str) -> bool:
+def has_plain_batches(config: Mapping, split: str) -> bool:
     """Return whether the runtime makes the batches of a split."""
     target = node_at(config, ("dataloader", "collate_fn", TARGET))
     loader = node_at(config, ("dataloader", split))
@@ -209,7 +213,13 @@ def _validates(config: Mapping, recipe: Recipe) -> bool:
     train, valid = (split_entries(recipe, config, split) for split in ("train", "valid"))
     plain = all(is_null(one.node.get("transform")) for one in valid)
     same = {one.module for one in valid} <= {one.module for one in train}
-    return bool(valid) and plain and same and _is_validated(config) and _is_plain(config, "valid")
+    return (
+        bool(valid)
+        and plain
+        and same
+        and _is_validated(config)
+        and has_plain_batches(config, "valid")
+    )
 
 
 def _is_validated(config: Mapping) -> bool:
@@ -291,7 +301,7 @@ def _train_fields(config: Mapping, recipe: Recipe) -> tuple[Fields, Fields] | No
     entries = split_entries(recipe, config, "train")
     before = fields_before(entries)
     after = fields_after(config, "train", before, recipe) if before else None
-    if after is None or not _is_plain(config, "train"):
+    if after is None or not has_plain_batches(config, "train"):
         return None
     kinds = split_kinds(recipe, config, "train")
     numbers = frozenset(name for name, kind in kinds.fields.items() if kind.name == NUMBER)

@@ -1,14 +1,12 @@
-"""Losses that ``forward`` returns without their gradient, or for each item of the batch.
+"""Losses that ``forward`` returns without their gradient.
 
 Passes: ``return {"loss": loss, "acc": acc.item()}``; ``return loss, {"loss": loss.detach()}, 1``;
 a loss without gradient beside another ``return`` that has it, as for validation.
 Fails: ``return {"loss": loss.item()}``; ``return loss.detach(), stats, weight``;
-``return {"mse": mse}``; ``return F.ctc_loss(…, reduction="none"), stats, weight``;
-``@torch.no_grad()`` on all methods that ``forward`` calls.
+``return {"mse": mse}``; ``@torch.no_grad()`` on all methods that ``forward`` calls.
 """
 
 import ast
-import re
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import (
@@ -31,7 +29,6 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
 
 _GRADIENT_FREE = ("no_grad", "inference_mode")
-_OF_PYTORCH = r"(?:(?:torch\.)?nn\.)?(?:functional|F)\.\w+"
 _CUTTING = ("item", "tolist", "detach", "numpy")
 
 
@@ -57,10 +54,6 @@ def _check_body(body: FunctionBody, path: Scalar) -> Iterator[Diagnostic]:
     found = [one for one in every if one]
     for made, word in found if len(found) == len(every) else ():
         yield _finding(body, made, word, path)
-    apart = [_unreduced(body, value) for value in values]
-    for argument in apart if all(apart) else ():
-        if argument:
-            yield _one_for_each_item(body, argument, path)
     if values and all(map(_has_no_loss, values)):
         yield Diagnostic(
             "R428",
@@ -126,22 +119,6 @@ def _without_gradient(body: FunctionBody, value: ast.expr) -> tuple[ast.expr, st
     return None
 
 
-def _unreduced(body: FunctionBody, value: ast.expr) -> ast.keyword | None:
-    """Return the argument by which the loss that is returned keeps one number for each item."""
-    loss = loss_of(value)
-    match assigned_values(body.node, loss.id) if isinstance(loss, ast.Name) else [loss]:
-        case [ast.Call(func=func, keywords=words)] if re.fullmatch(
-            _OF_PYTORCH, dotted_name(func) or ""
-        ):
-            return next((one for one in words if _keeps_all(one)), None)
-    return None
-
-
-def _keeps_all(word: ast.keyword) -> bool:
-    value = word.value.value if isinstance(word.value, ast.Constant) else None
-    return word.arg == "reduction" and value == "none"
-
-
 def loss_of(value: ast.expr) -> ast.expr | None:
     """Return the loss of what ``forward`` returns, where it is written out."""
     match value:
@@ -163,14 +140,4 @@ def _finding(body: FunctionBody, made: ast.expr, word: str, path: Scalar) -> Dia
         Label(body.span_in(made), "no gradient"),
         (Label(use_location(path), "trained here"),),
         (f"return the tensor itself, without {word}",),
-    )
-
-
-def _one_for_each_item(body: FunctionBody, word: ast.keyword, path: Scalar) -> Diagnostic:
-    return Diagnostic(
-        "R428",
-        f"{path.value}.forward must return one number as its loss, not one for each item",
-        Label(body.span_in(word.value), "keeps them apart"),
-        (Label(use_location(path), "trained here"),),
-        ("write .mean() or .sum() behind it, or leave reduction out",),
     )

@@ -3,7 +3,8 @@
 Passes: ``${stages.infer.inference_dir}/clean/text.scp`` where infer has a test set ``clean`` and
 ``output_keys: [text]``; a file deeper in its directory; an infer stage whose runner alone says
 which outputs there are.
-Fails: ``${stages.infer.inference_dir}/test/text.scp`` and ``.../clean/words.scp`` beside it.
+Fails: ``${stages.infer.inference_dir}/test/text.scp`` and ``.../clean/words.scp`` beside it;
+``${stages.infer.inference_dir}/text.scp``, without the directory of a test set.
 """
 
 import re
@@ -27,7 +28,10 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 
 _OUTPUT = "inference_dir"
-_FILE = re.compile(r"\$\{\s*stages\.(\w+)\.inference_dir\s*\}/([^/${}]+)/([^/${}]+)\.scp")
+_PATH = re.compile(r"\$\{\s*stages\.(\w+)\.inference_dir\s*\}/([^${}*?\[\]]+)")
+_SUFFIX = ".scp"
+_OWN = ("inference.json", ".", "..", "")
+"""What is beside the directories of the test sets, and what leads elsewhere."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -42,7 +46,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if stage.call or not any(use.output == _OUTPUT for use in uses):
             continue
         for leaf in leaves_read_by(stage, recipe, resolved):
-            match = _FILE.fullmatch(str(leaf.node.value))
+            match = _PATH.fullmatch(str(leaf.node.value))
             if match and match[1] in inferring and match[1] not in called:
                 found += _check_file(leaf.node, match, inferring[match[1]], resolved)
     yield from first_per_location(found)
@@ -57,23 +61,44 @@ def _named_by_calls(recipe: Recipe, resolved: Resolved) -> set[str]:
 def _check_file(
     node: Scalar, match: re.Match[str], infer: StageDecl, resolved: Resolved
 ) -> Iterator[Diagnostic]:
-    """Compare a file with the test sets of a stage, then with its outputs.
+    """Compare a path with the test sets of a stage, then with its outputs.
 
     Args:
         node: The text.
-        match: It split into stage, test set and output.
+        match: It split into stage and path.
         infer: The stage.
         resolved: The values of the configs.
     """
     config = certain_config(infer, "inference", resolved)
-    known = (_test_sets(config), _outputs(config)) if config else ((), ())
-    words = zip(("test set", "output"), match.groups()[1:], known, strict=True)
-    for what, given, names in words:
-        values = [str(one.value) for one in names]
-        if names and given not in values:
-            meant = values[0] if len(values) == 1 else closest_match(given, values)
-            yield _finding(node, match, (what, given, meant), names)
-            return
+    first, *rest = match[2].split("/")
+    if config is None or first in _OWN:
+        return
+    sets, outputs = _test_sets(config), _outputs(config)
+    folder = _meant(first, sets) if rest else _only(sets)
+    scp = match[2].endswith(_SUFFIX)
+    if not rest and scp:
+        yield _finding(node, match, "each test set has a directory", (folder, first), sets)
+    elif sets and first not in _values(sets) and (scp or first in _values(outputs)):
+        right = (folder, *(rest or ["…"]))
+        yield _finding(node, match, f'it has no test set "{first}"', right, sets)
+    elif len(rest) == 1 and scp and outputs:
+        output = rest[0].removesuffix(_SUFFIX)
+        meant = _meant(output, outputs)
+        right = (first, meant and f"{meant}{_SUFFIX}")
+        if output not in _values(outputs):
+            yield _finding(node, match, f'it has no output "{output}"', right, outputs)
+
+
+def _values(names: tuple[Scalar, ...]) -> list[str]:
+    return [str(one.value) for one in names]
+
+
+def _only(names: tuple[Scalar, ...]) -> str | None:
+    return _values(names)[0] if len(names) == 1 else None
+
+
+def _meant(given: str, names: tuple[Scalar, ...]) -> str | None:
+    return _only(names) or closest_match(given, _values(names))
 
 
 def _test_sets(config: Mapping) -> tuple[Scalar, ...]:
@@ -101,26 +126,29 @@ def _all_texts(nodes: tuple[Node, ...] | list[Node | None]) -> tuple[Scalar, ...
 def _finding(
     node: Scalar,
     match: re.Match[str],
-    wrong: tuple[str, str, str | None],
+    reason: str,
+    right: tuple[str | None, ...],
     known: tuple[Scalar, ...],
 ) -> Diagnostic:
     """Return R411.
 
     Args:
         node: The text.
-        match: It split into stage, test set and output.
-        wrong: What is wrong of it, its name, and the name that is meant.
+        match: It split into stage and path.
+        reason: Why the stage does not write it.
+        right: The parts of the path that is meant; None for one that is not known.
         known: The names that would be right.
     """
-    what, given, meant = wrong
-    names = ", ".join(str(one.value) for one in known)
-    folder, output = (meant, match[3]) if what == "test set" else (match[2], meant)
-    text = f"${{stages.{match[1]}.{_OUTPUT}}}/{folder}/{output}.scp"
+    names = ", ".join(_values(known))
+    path = "/".join(filter(None, right))
+    advice = f'write "${{stages.{match[1]}.{_OUTPUT}}}/{path}"'
+    if None in right:
+        advice = f"choose from: {names}" if names else "name its directory before the file"
     return value_finding(
         "R411",
-        f'stage "{match[1]}" writes no {match[2]}/{match[3]}.scp: it has no {what} "{given}"',
+        f'stage "{match[1]}" writes no {match[2]}: {reason}',
         node,
         "never written",
-        related=(Label(use_location(known[0]), f"its {what}s"),),
-        advice=(f'write "{text}"' if meant else f"choose from: {names}",),
+        related=(Label(use_location(known[0]), f"it has {names}"),) if known else (),
+        advice=(advice,),
     )

@@ -54,7 +54,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     yield from first_per_location(wrong or _check_runners(recipe, resolved))
 
 
-class _Training(NamedTuple):
+class TokenizerTraining(NamedTuple):
     """What a tokenizer is trained on: a field of some data."""
 
     field: str
@@ -63,7 +63,7 @@ class _Training(NamedTuple):
 
 def _check_fields(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Report tokenizers that are used for other fields only than they were trained on."""
-    trained = _trained_fields(recipe, resolved)
+    trained = trained_fields(recipe, resolved)
     every: list[tuple[EncodedField, Plain]] = []
     for kind, role in (("train", "training"), ("infer", "inference")):
         for config in certain_configs(kind, role, recipe, resolved):
@@ -84,7 +84,7 @@ def _data_of(config: Mapping) -> Plain:
     return None if node is None else to_python(node)
 
 
-def _trained_fields(recipe: Recipe, resolved: Resolved) -> dict[str, _Training]:
+def trained_fields(recipe: Recipe, resolved: Resolved) -> dict[str, TokenizerTraining]:
     """Return what each tokenizer is trained on, where that is known."""
     found = {}
     for stage in stages_of_kind("train_tokenizer", recipe):
@@ -94,7 +94,7 @@ def _trained_fields(recipe: Recipe, resolved: Resolved) -> dict[str, _Training]:
             own = [block.get(name) for name in ("text_builder", "train_file")]
             field = text_of(block.get("field")) or DEFAULT_FIELD
             if all(map(is_null, own)) and "${" not in field:
-                found[stage_name(stage)] = _Training(field, _data_of(config))
+                found[stage_name(stage)] = TokenizerTraining(field, _data_of(config))
     return found
 
 
@@ -118,7 +118,7 @@ def _other_users(config: Mapping, encoded: list[EncodedField]) -> Iterator[str]:
         yield from (maker for maker, _, _ in output_uses(leaf) if id(leaf) not in known)
 
 
-def _other_field(one: EncodedField, own: str, trained: dict[str, _Training]) -> Diagnostic:
+def _other_field(one: EncodedField, own: str, trained: dict[str, TokenizerTraining]) -> Diagnostic:
     """Return R434 for a tokenizer of another field.
 
     Args:
@@ -142,16 +142,16 @@ def _check_runners(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     trainings = {stage_name(one): one for one in stages_of_kind("train", recipe)}
     for stage in stages_of_kind("infer", recipe):
         config = certain_config(stage, "inference", resolved)
-        given = _tokenizers_of(config.get("runner")) if config else {}
+        given = tokenizers_of(config.get("runner")) if config else {}
         uses = outputs_read_by(stage, recipe, resolved) if len(given) >= _SEVERAL else ()
         for use in uses:
             start = trainings.get(use.stage)
             trained = certain_config(start, "training", resolved) if start else None
             node = node_at(trained, ("dataset", "preprocessor")) if trained else None
-            yield from _exchanged(given, _tokenizers_of(node))
+            yield from _exchanged(given, tokenizers_of(node))
 
 
-def _tokenizers_of(node: Node | None) -> dict[str, tuple[str, Scalar]]:
+def tokenizers_of(node: Node | None) -> dict[str, tuple[str, Scalar]]:
     """Return the tokenizers that a target is given, by its arguments: the stage and the place."""
     found = {}
     for entry in node if isinstance(node, Mapping) else ():

@@ -53,7 +53,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         found += _check_contradiction(selectors)
         if names and model and any(key == "freeze" for key, _ in selectors):
             found += _check_rest(selectors, model, recipe.library)
-        found += _check_source(stage, names, recipe, resolved)
+        source = list(_check_source(stage, names, recipe, resolved))
+        found += source or (_check_target(stage, model, recipe.library) if model else ())
     yield from first_per_location(found)
 
 
@@ -98,13 +99,48 @@ def _check_source(
     trained = stages_of_kind("train", recipe) if start else ()
     source = next((one for one in trained if one.name.value == start), None)
     model = _complete_model(source, resolved) if source else None
-    names = part_names(recipe.library, _targets(model)) if model else None
-    if names is None or not isinstance(written, Scalar):
+    if model is None or not isinstance(written, Scalar):
         return
+    names, mine = part_names(recipe.library, _targets(model)), _complete_model(stage, resolved)
     node = _word_of(written, part, written.span.text.find(f":{part}") + 1)
-    whole = own is not None and own.first_missing(part.split(".")) is None
-    advice = (f"for all of its weights into {part}: SOURCE::{part}",) if whole else ()
-    yield from _check_selector("init_from", node, names, advice)
+    known = own is not None and own.first_missing(part.split(".")) is None
+    whole = known or (mine is not None and part in _top_parts(mine, recipe.library))
+    advice = (f"for all of its weights into {part}: {start}::{part}",) if whole else ()
+    found = list(_check_selector("init_from", node, names, advice)) if names else []
+    place = written if whole else node
+    yield from found or _check_top((str(start), place), part, model, recipe.library, advice)
+
+
+def _check_target(stage: StageDecl, model: Mapping, library: Library) -> Iterator[Diagnostic]:
+    """Report a part into which ``init_from`` shall copy weights, and that the model lacks."""
+    if target := _target_of_weights(stage):
+        yield from _check_top(("", target), str(target.value), model, library, ())
+
+
+def _check_top(
+    at: tuple[str, Scalar], part: str, model: Mapping, library: Library, advice: tuple[str, ...]
+) -> Iterator[Diagnostic]:
+    """Report a part of ``init_from`` that is none of the attributes that a model's class sets.
+
+    Args:
+        at: The stage of the model, empty for that of the stage itself; and the place to show.
+        part: The part.
+        model: The model.
+        library: Reads its class.
+        advice: What to write instead.
+    """
+    parts = _top_parts(model, library)
+    first = part.partition(".")[0]
+    whose = f'the model of "{at[0]}"' if at[0] else "the model"
+    if parts and first not in parts:
+        near = closest_match(first, parts)
+        yield value_finding(
+            "R807",
+            f'{whose} has no part "{first}", of which init_from takes the weights',
+            at[1],
+            "matches nothing",
+            advice=did_you_mean(near, *advice, f"its parts are {format_names(sorted(parts), 8)}"),
+        )
 
 
 def _check_contradiction(selectors: list[tuple[str, Scalar]]) -> Iterator[Diagnostic]:
@@ -163,11 +199,16 @@ def _check_rest(
 ) -> Iterator[Diagnostic]:
     """Report parts to freeze that are all that the model has."""
     frozen = {str(node.value): node for key, node in selectors if key == "freeze"}
-    objects = {entry.name for entry in model if not isinstance(entry.value, Scalar)}
-    target = model.get(TARGET)
-    parts = parts_of(library, str(target.value), objects) if isinstance(target, Scalar) else set()
+    parts = _top_parts(model, library)
     if parts and parts <= frozen.keys():
         yield _nothing_left(next(iter(frozen.values())))
+
+
+def _top_parts(model: Mapping, library: Library) -> set[str]:
+    """Return the attributes of a model that may have parameters; none where there may be more."""
+    objects = {entry.name for entry in model if not isinstance(entry.value, Scalar)}
+    target = model.get(TARGET)
+    return parts_of(library, str(target.value), objects) if isinstance(target, Scalar) else set()
 
 
 def _check_selector(

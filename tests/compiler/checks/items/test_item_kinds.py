@@ -30,6 +30,18 @@ class Dataset:
 """
 
 
+METHODS = """
+    def clean(self, text): return text.strip()
+    def said(self, text) -> str: return self.table[text]
+    def either(self, text) -> str: return {text: 1} if text else text
+    def item(self, text): return {"x": np.zeros(3)}
+    def more(self, item, number):
+        item["y"] = number
+        return item
+NAMES = ["a", "b"]
+"""
+
+
 def kinds_of(folder, code, arguments="{split: train, path: a.tsv}"):
     (folder / "dataset.py").write_text(HEAD + code)
     node = mapping_of(f"{{data_src_args: {arguments}}}")
@@ -56,8 +68,25 @@ def shown(kinds):
         ('return {"x": np.array(row["x"].split(), dtype=int)}', "array"),
         ('x, _ = soundfile.read(row["x"])\nreturn {"x": x}', "array"),
         ('return {"x": int(row["x"])}', "number"),
-        ('return {"x": row["x"].split()}', ""),
-        ('return {"x": Path(row["x"])}', ""),
+        ('return {"x": row["x"].split()}', "other"),
+        ('return {"x": Path(row["x"])}', "other"),
+        ('return {"x": Path("a") / row["x"]}', "other"),
+        ('return {"x": None}', "other"),
+        ('return {"x": [one for one in row["x"]]}', "other"),
+        ('return {"x": np.array(list(row["x"]))}', "other"),
+        ('return {"x": soundfile.read(row["x"])}', "other"),
+        ('return {"x": [int(one) for one in row["x"]]}', ""),
+        ('return {"x": row.get("y")}', ""),
+        ('item = {"y": row["y"]}\nreturn {"x": item.get("y")}', "text"),
+        ('return {"x": make(row["x"]).lower()}', "text"),
+        ('return {"x": make(row["x"]).str.lower()}', ""),
+        ('return {"x": NAMES[index]}', "text"),
+        ('NAMES = make()\nreturn {"x": NAMES[index]}', ""),
+        ('return {"x": self.clean(row["x"])}', "text"),
+        ('return {"x": self.said(row["x"])}', "text"),
+        ('return {"x": self.either(row["x"])}', ""),
+        ('return self.item(row["x"])', "array"),
+        ('return self.more({"x": row["x"]}, 2)', "text"),
         ('return {"x": json.loads(row["x"])}', ""),
         ('row["x"] = json.loads(row["x"])\nreturn {"x": row["x"]}', ""),
         ('x = row["x"]\nif index:\n    x = np.array(x)\nreturn {"x": x}', ""),
@@ -69,7 +98,7 @@ def shown(kinds):
     ],
 )
 def test_the_kind_of_a_field(tmp_path, body, kind):
-    code = TABLE + textwrap.indent(body, " " * 8) + "\n"
+    code = TABLE + textwrap.indent(body, " " * 8) + "\n" + METHODS
     assert shown(kinds_of(tmp_path, code))["x"] == kind
 
 
@@ -170,3 +199,44 @@ def test_what_a_preprocessor_changes(tmp_path):
     assert shown(two) == {"text": "", "other": ""}  # texts, or numbers that stand for them
     circle = changed_kinds(library, mapping_of("{_target_: prepare.Circle}"), given)
     assert shown(circle) == {}
+
+
+def builder(rows, written='f"{split}.json"', text="json.dumps(rows)"):
+    return f"""
+class DatasetBuilder:
+    def build(self, rng, split):
+        rows = []
+        for n in range(9):
+            word = rng.choice("ab")
+            rows.append({rows})
+        (self.root / {written}).write_text({text})
+class Dataset:
+    def __init__(self, split, path):
+        self.rows = json.loads((Path(path) / f"{{split}}.json").read_text())
+    def __getitem__(self, index):
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "kind"),
+    [
+        (builder("[word, n]"), 'a, b = self.rows[index]\nreturn {"x": a}', "text"),
+        (builder("[word, n]"), 'a, b = self.rows[index]\nreturn {"x": b}', "number"),
+        (builder("[word, n]"), 'return {"x": self.rows[index][0]}', "text"),
+        (builder("{'w': word}"), 'row = self.rows[index]\nreturn {"x": row["w"]}', "text"),
+        (builder("{'w': word}"), 'row = self.rows[index]\nreturn {"x": row["v"]}', ""),
+        (builder("word"), 'return {"x": self.rows[index]}', "text"),
+        (builder("make(n)"), 'return {"x": self.rows[index]}', ""),
+        (builder("word", '"all.json"'), 'return {"x": self.rows[index]}', ""),
+        (builder("word", text="json.dumps(make(rows))"), 'return {"x": self.rows[index]}', ""),
+        (
+            builder("word") + "        json.dumps(1)\n",
+            'return {"x": self.rows[index]}',
+            "",
+        ),
+        (builder("word"), 'a, *b = self.rows[index]\nreturn {"x": b}', ""),
+    ],
+)
+def test_rows_that_the_builder_writes_as_json(tmp_path, head, body, kind):
+    code = head + textwrap.indent(body, " " * 8) + "\n"
+    assert shown(kinds_of(tmp_path, code))["x"] == kind
