@@ -17,6 +17,7 @@ from espnet3_compiler.checks.data import (
 )
 from espnet3_compiler.checks.items import (
     array_keys,
+    audio_readers,
     inference_inputs,
     item_pairs,
     metric_values,
@@ -231,6 +232,7 @@ ALL: tuple[Check, ...] = (
     named_losses.check,
     measured_names.check,
     unpacking.check,
+    audio_readers.check,
     sample_rates.check,
     output_rates.check,
 )

@@ -31,6 +31,7 @@ from espnet3_compiler.checks.targets.nodes import (
 )
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.expressions.template import has_reference
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import (
     is_custom_kind,
@@ -39,7 +40,6 @@ from espnet3_compiler.manifest.stage_kinds import (
     stages_of_kind,
 )
 from espnet3_compiler.manifest.values import text_of
-from espnet3_compiler.expressions.template import has_reference
 from espnet3_compiler.signature.classes import is_module_class
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read, read_method
