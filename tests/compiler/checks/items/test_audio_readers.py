@@ -94,6 +94,6 @@ def test_pairs_that_stay_pairs(check, lines):
 )
 def test_a_pair_that_a_transform_may_take_apart(check, step, found):
     text = HEAD + TRAIN.replace("t}}", "t}, transform: {_target_: src.cut.Cut}}")
-    code = f"class Cut:\n    def __call__(self, item):\n        {step}\n        return dict(a=speech)\n"
+    call = f"    def __call__(self, item):\n        {step}\n        return dict(a=speech)\n"
     lines = ("speech = soundfile.read(path)", "return {'speech': speech}")
-    assert places(check, *lines, text=text, cut=code) == found
+    assert places(check, *lines, text=text, cut=f"class Cut:\n{call}") == found

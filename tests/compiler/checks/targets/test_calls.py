@@ -174,7 +174,9 @@ def test_a_context_may_tell_the_outputs(check, body, codes):
     code = f"from src.end import close\ndef go(report, context):\n    {body}\n"
     code += "def finish(context):\n    print(getattr(context, name.outputs))\n"
     end = "def close(context):\n    context.log.info('done')\n"
-    found = check(f"{HEAD.partition('stages')[0]}{stage}", {"src/steps.py": code, "src/end.py": end})
+    found = check(
+        f"{HEAD.partition('stages')[0]}{stage}", {"src/steps.py": code, "src/end.py": end}
+    )
     assert [code for code, _ in found] == codes
 
 
