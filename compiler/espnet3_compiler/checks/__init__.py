@@ -18,6 +18,7 @@ from espnet3_compiler.checks.data import (
 from espnet3_compiler.checks.items import (
     array_keys,
     audio_readers,
+    chunked_fields,
     inference_inputs,
     integer_fields,
     item_ids,
@@ -189,6 +190,7 @@ ALL: tuple[Check, ...] = (
     plain_tensors.check,
     batches.check,
     audio_units.check,
+    chunked_fields.check,
     label_padding.check,
     needed_blocks.check,
     tokenizer.check,

@@ -39,7 +39,7 @@ def whole_numbers(
         case ast.Name(id=name):
             given = assigned_values(body.node, name) or ()
             inner = given[0] if len(given) == 1 else None
-            inner = inner if given else _read_into(library, name, body)
+            inner = inner if given else read_into(library, name, body)
         case ast.Call(func=ast.Attribute(attr="astype"), args=[kind]):
             return kind if _is_integer(kind) else None
         case ast.Call(func=ast.Attribute(value=owner, attr=method)) if method in SAME and (
@@ -52,13 +52,13 @@ def whole_numbers(
             if kind is not None:
                 made = called.partition(".")[0] == "numpy" or called in RATE_PLACES
                 return kind if made and _is_integer(kind) else None
-            inner = args[0] if _leaves_same(called) and len(args) == 1 else None
+            inner = args[0] if leaves_same(called) and len(args) == 1 else None
         case ast.Subscript(value=owner):
             inner = owner
     return whole_numbers(library, inner, body, depth + 1) if inner is not None else None
 
 
-def _read_into(library: Library, name: str, body: FunctionBody) -> ast.expr | None:
+def read_into(library: Library, name: str, body: FunctionBody) -> ast.expr | None:
     """Return the call whose samples are unpacked into a variable, which nothing else sets.
 
     Args:
@@ -86,7 +86,8 @@ def _is_integer(kind: ast.expr) -> bool:
     return isinstance(name, str) and name.rpartition(".")[2] in INTEGERS
 
 
-def _leaves_same(called: str) -> bool:
+def leaves_same(called: str) -> bool:
+    """Return whether a function of NumPy or PyTorch gives the numbers that it is given."""
     package, _, last = called.rpartition(".")
     of_numpy = package == "numpy" and last in _SAME_ARRAYS
     return of_numpy or (package == "torch" and last in _SAME_TENSORS)
