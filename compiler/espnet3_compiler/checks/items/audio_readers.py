@@ -37,6 +37,12 @@ RATE_PLACES = {
 """Functions that give the samples of a file and their rate, and which of both the rate is."""
 
 _WORDS = (b"soundfile", b"librosa", b"torchaudio", b"wavfile")
+_CALL = re.compile(rb"\.(?:read|load)\(")
+_BARE = (b"import read", b"import load", b"wavfile")
+_OTHER_CALL = re.compile(rb"(?:\b(?:np|numpy|json|pickle|torch|yaml|file|f)|\))\.\w+\($")
+_PLAIN_CALL = re.compile(rb"\s+\w+, (?:_|sr|fs|\w*rate|_\w+)\s*=\s*\w+\.(?:read|load)\($")
+"""What reads audio as it should be: ``speech, _ = soundfile.read(``."""
+
 _OF_ARRAYS = ("numpy", "torch", "torchaudio", "librosa", "scipy")
 _KEEPING = ("save", "savez", "load", "shape", "size", "is_tensor", "typename")
 _OPERATORS = (ast.Mult, ast.Div, ast.FloorDiv, ast.Sub, ast.Pow, ast.MatMult)
@@ -70,9 +76,25 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R519, once for each call that reads."""
     modules = recipe_modules(recipe, resolved)
     for module in modules:
-        if module.time != "maybe" and any_mentions([module], _WORDS) and not module.file.wrong:
+        if module.time != "maybe" and _may_be_wrong(module) and not module.file.wrong:
             found = (one for reader in _readers(modules, module) for one in _check_function(reader))
             yield from first_per_location(found)
+
+
+def _may_be_wrong(module: RecipeModule) -> bool:
+    """Return whether a module may read audio in another way than that which is usual and right."""
+    text = module.file.content
+    if not any_mentions([module], _WORDS):
+        return False
+    lines = (
+        text[text.rfind(b"\n", 0, one.start()) + 1 : one.end()] for one in _CALL.finditer(text)
+    )
+    return any_mentions([module], _BARE) or any(map(_is_unusual, lines))
+
+
+def _is_unusual(line: bytes) -> bool:
+    """Return whether a call, told by its line up to it, may read audio, and not into two names."""
+    return not (_PLAIN_CALL.match(line) or _OTHER_CALL.search(line))
 
 
 def _readers(modules: tuple[RecipeModule, ...], module: RecipeModule) -> Iterator[_Reader]:
