@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.attributes import attribute_values
-from espnet3_compiler.checks.data.bodies import FunctionBody
+from espnet3_compiler.checks.data.bodies import FunctionBody, dataset_class
 from espnet3_compiler.checks.data.certain_code import assigned_values
 from espnet3_compiler.checks.data.fields import split_entries
 from espnet3_compiler.checks.data.sample_fields import INDEXING
@@ -41,6 +41,8 @@ _LABEL = "label"
 _PADDED = re.compile(r"[<>^]?[2-9]\d*d?|[<>^]?1\d+d?")
 """How a number is written with spaces before or behind it."""
 
+_GIVEN = re.compile(r"[\"']utt_id[\"']\s*:\s*([^\n]*)")
+_USUAL = re.compile(r"str,|\w+\[[\"'](?:utt_id|uttid|id|key)[\"']\](?:[,}]|$)")
 _SAME_TEXT = ("lower", "upper", "strip", "capitalize", "title")
 _DEPTH = 5
 
@@ -72,8 +74,16 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for split in splits if config else ():
             assert config is not None
             for data in filter(is_available, split_entries(recipe, config, split)):
-                found += _check_data(data, stage, repeated)
+                found += () if _is_usual(data) else _check_data(data, stage, repeated)
     yield from first_per_location(found)
+
+
+def _is_usual(data: DatasetEntry) -> bool:
+    """Return whether the class of a data set plainly gives ids that its rows have."""
+    found = dataset_class(data)
+    file = data.library.file(found.location) if found else None
+    given = _GIVEN.findall(file.text.text) if file else []
+    return bool(given) and all(map(_USUAL.match, given))
 
 
 def _repeated_fields(config: Mapping, recipe: Recipe, resolved: Resolved) -> frozenset[str]:
