@@ -56,7 +56,7 @@ _RATES = frozenset(("fs", "freq", "frequency", "hz", "rate", "samplerate", "samp
 _NUMBERS = _RATES | {"count", "len", "length", "lengths", "num", "size"}
 
 
-class _Reader(NamedTuple):
+class _AudioReader(NamedTuple):
     """A function of a recipe that reads audio.
 
     Attributes:
@@ -97,16 +97,16 @@ def _is_unusual(line: bytes) -> bool:
     return not (_PLAIN_CALL.match(line) or _OTHER_CALL.search(line))
 
 
-def _readers(modules: tuple[RecipeModule, ...], module: RecipeModule) -> Iterator[_Reader]:
+def _readers(modules: tuple[RecipeModule, ...], module: RecipeModule) -> Iterator[_AudioReader]:
     tree = module.file.tree
     classes = [one for one in tree.body if isinstance(one, ast.ClassDef)]
     owners = {id(one): owner for owner in classes for one in owner.body}
     for node in all_nodes(tree):
         if isinstance(node, FunctionNode):
-            yield _Reader(modules, module, node, owners.get(id(node)))
+            yield _AudioReader(modules, module, node, owners.get(id(node)))
 
 
-def _check_function(reader: _Reader) -> Iterator[Diagnostic]:
+def _check_function(reader: _AudioReader) -> Iterator[Diagnostic]:
     for item in own_nodes(reader.node):
         match item:
             case ast.Assign(targets=[ast.Tuple(elts=names) as target], value=ast.Call() as call):
@@ -124,7 +124,7 @@ def _check_function(reader: _Reader) -> Iterator[Diagnostic]:
                         yield _one_name(reader, inner, called)
 
 
-def _reading(call: ast.AST, reader: _Reader, depth: int = 0) -> str:
+def _reading(call: ast.AST, reader: _AudioReader, depth: int = 0) -> str:
     """Return the name of the function that reads what a call gives; empty where it is another.
 
     Args:
@@ -165,7 +165,7 @@ def _is_local(name: str, node: FunctionNode) -> bool:
     )
 
 
-def _is_taken_for_array(name: str, reader: _Reader) -> bool:
+def _is_taken_for_array(name: str, reader: _AudioReader) -> bool:
     """Return whether a variable that is always a pair is used as an array, or put into an item."""
     values = assigned_values(reader.node, name)
     if not values or not all(_reading(one, reader) for one in values):
@@ -178,7 +178,7 @@ def _is_taken_for_array(name: str, reader: _Reader) -> bool:
     return any(isinstance(one, ast.Name) and one.id == name for one in used)
 
 
-def _taken_for_arrays(item: ast.AST, reader: _Reader) -> list[ast.expr]:
+def _taken_for_arrays(item: ast.AST, reader: _AudioReader) -> list[ast.expr]:
     """Return the expressions that something does with what only an array or a number allows."""
     match item:
         case ast.Attribute(value=value, attr=attr) if not hasattr((), attr):
@@ -192,7 +192,7 @@ def _taken_for_arrays(item: ast.AST, reader: _Reader) -> list[ast.expr]:
     return []
 
 
-def _takes_arrays(func: ast.expr, reader: _Reader) -> bool:
+def _takes_arrays(func: ast.expr, reader: _AudioReader) -> bool:
     name = dotted_name(func) or ""
     first, _, last = name.rpartition(".")
     if not first or last in _KEEPING or _is_local(name.partition(".")[0], reader.node):
@@ -201,7 +201,7 @@ def _takes_arrays(func: ast.expr, reader: _Reader) -> bool:
     return full.partition(".")[0] in _OF_ARRAYS and full not in RATE_PLACES
 
 
-def _fields_of_items(reader: _Reader) -> list[ast.expr]:
+def _fields_of_items(reader: _AudioReader) -> list[ast.expr]:
     """Return what a data set gives as fields of an item that sound like audio."""
     if reader.node.name != "__getitem__":
         return []
@@ -253,7 +253,7 @@ def _words_of(name: str) -> list[str]:
     return [one.rstrip("0123456789") for one in name.lower().split("_")]
 
 
-def _one_name(reader: _Reader, place: ast.expr, called: str) -> Diagnostic:
+def _one_name(reader: _AudioReader, place: ast.expr, called: str) -> Diagnostic:
     """Return the finding about a pair that is taken for an array.
 
     Args:
@@ -268,7 +268,7 @@ def _one_name(reader: _Reader, place: ast.expr, called: str) -> Diagnostic:
 
 
 def _exchanged(
-    reader: _Reader, target: ast.Tuple, names: list[ast.expr], called: str
+    reader: _AudioReader, target: ast.Tuple, names: list[ast.expr], called: str
 ) -> Diagnostic:
     """Return the finding about a rate that is taken for the samples.
 
@@ -291,7 +291,9 @@ def _right(name: str, called: str, rate: str = "_") -> str:
     return f"write {pair} = {called}(…)"
 
 
-def _finding(reader: _Reader, place: ast.expr, label: str, message: str, advice: str) -> Diagnostic:
+def _finding(
+    reader: _AudioReader, place: ast.expr, label: str, message: str, advice: str
+) -> Diagnostic:
     """Return R519.
 
     Args:

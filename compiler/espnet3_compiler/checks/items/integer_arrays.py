@@ -8,7 +8,7 @@ from espnet3_compiler.checks.items.audio_readers import RATE_PLACES
 from espnet3_compiler.signature.flow import dotted_name, own_nodes
 from espnet3_compiler.signature.library import Library
 
-INTEGERS = ("int8", "int16", "int32", "int64", "uint8")
+INTEGERS = ("int8", "int16", "int32", "uint8")
 SAME = (
     *("contiguous", "copy", "clone", "detach", "flatten", "permute", "ravel", "reshape"),
     *("squeeze", "transpose", "unsqueeze"),

@@ -14,7 +14,6 @@ from espnet3_compiler.checks.data.fields import COLLATE
 from espnet3_compiler.checks.items.batches import split_kinds
 from espnet3_compiler.checks.items.float_uses import FloatUse, Taker, float_use
 from espnet3_compiler.checks.items.integer_arrays import INTEGERS, whole_numbers
-from espnet3_compiler.checks.methods.forward import trained_model
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
@@ -37,9 +36,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     found: list[Diagnostic] = []
     for stage in stages:
         config, model = certain_config(stage, "training", resolved), model_of(stage, resolved)
-        path = trained_model(stage, resolved)
         own = lightning_model(stage, recipe, resolved)[1] is not None
-        if config and model and path and not own and _makes_plain_batches(config):
+        if config and model and not own and _makes_plain_batches(config):
             found += _check_fields(recipe, config, model)
     yield from first_per_location(found)
 
