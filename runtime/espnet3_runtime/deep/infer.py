@@ -1,6 +1,7 @@
 """Try an ``infer`` stage: model, runner and contract, on the first items."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,6 +16,8 @@ from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.outputs import OutputFormat, read_formats, write_output
 from espnet3_runtime.inference.predictor import Predictor, make_predictor
+from espnet3_runtime.inference.scp import check_id
+from espnet3_runtime.preflight.origin.code_place import place_of_return
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.task_bridge.models import PROVIDERS
@@ -43,6 +46,7 @@ def probe_infer(probe: StageProbe) -> None:
     predictor = _build_predictor(probe, config, node)
     items = read_items(probe, config, "test", preprocess=False)
     if items.real:
+        _check_ids(probe, items)
         _check_preprocessor(probe, config, predictor, items)
     location = probe.locate(f"{config.where}.runner")
     probe.answers.step(location, "running the inference of an item")
@@ -55,6 +59,31 @@ def probe_infer(probe: StageProbe) -> None:
         more = any(hasattr(member, "column") for member in items.dataset.members)
         found = InferredItems(items.samples, results, files, more)
         probe.artifacts.inferred[config.where] = found
+
+
+def _check_ids(probe: StageProbe, items: Items) -> None:
+    """Report R911 for an id that is no word, or that two of the items have."""
+    dataset = items.dataset
+    if dataset is None:
+        return
+    step = "keeping what is made under the ids of the items"
+    probe.answers.step(probe.locate(dataset.entries[0].where), step)
+    seen: set[tuple[int, str]] = set()
+    for member, utt_id in items.ids:
+        try:
+            check_id(utt_id)
+            _require_new((member, utt_id), seen)
+        except UserError as error:
+            location = probe.locate(dataset.entries[member].where)
+            place = partial(place_of_return, type(dataset.members[member]).__getitem__)
+            raise probe.failure(error, "R911", location, in_code=True, find_place=place) from error
+        seen.add((member, utt_id))
+
+
+def _require_new(item: tuple[int, str], seen: AbstractSet[tuple[int, str]]) -> None:
+    if item in seen:
+        hint = 'give every sample a "utt_id" of its own'
+        raise UserError(f'two items have the id "{item[1]}"', hint=hint)
 
 
 def _check_preprocessor(

@@ -391,3 +391,28 @@ def test_a_model_unpacks_what_it_returns_itself(found):
     wrong = MODEL.replace('return {"loss"', 'a, b, c = self.encode(speech); return {"loss"')
     assert found(model=wrong) == [("R519", "a, b, c")]
     assert found(model=wrong.replace("a, b, c", "a, b")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "layer", "codes"),
+    [
+        ("speech, speech_lengths, layer=-1", "3", []),
+        ("speech, speech_lengths, *, layer", "3", []),
+        ("speech, **others", "3", []),
+        ("speech, speech_lengths", "null", []),
+        ("speech, speech_lengths", "3", ["R429"]),
+        ("speech, speech_lengths, index=-1", "3", ["R429"]),
+        ("speech, speech_lengths, layer", "null", ["R429"]),
+    ],
+)
+def test_features_of_a_layer(check, arguments, layer, codes):
+    text = (HEAD + TRAIN).replace("system: asr", "system: ssl")
+    text = text.replace("stages: [", "stages: [cluster, ")
+    text = text.replace("dataset: {", f"cluster: {{num_clusters: 8, layer: {layer}}}, dataset: {{")
+    code = (
+        f"{TORCH}class Net(nn.Module):\n    def __init__(self, size): super().__init__()\n"
+        "    def forward(self, speech, speech_lengths): return self.other(speech)\n"
+        f"    def extract_features(self, {arguments}): return self.other(speech)\n"
+    )
+    found = [code for code, _ in check(text, {"src/model.py": code}) if code == "R429"]
+    assert found == codes

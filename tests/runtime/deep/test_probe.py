@@ -89,6 +89,14 @@ MISTAKES = {
         {"model, speech, speech_lengths):": "model, audio, audio_lengths):"},
         "R911", "configs.inference.runner._target_",
     ),
+    "same ids": (
+        {'return {"speech"': 'return {"utt_id": f"{index // 2}", "speech"'},
+        "R911", "configs.inference.dataset.test.0",
+    ),
+    "ids of two words": (
+        {'return {"speech"': 'return {"utt_id": f"item {index}", "speech"'},
+        "R911", "configs.inference.dataset.test.0",
+    ),
     "outputs": ({'[{"text": " "': '[{"txt": " "'}, "R911", "configs.inference.output_keys"),
 }  # fmt: skip
 

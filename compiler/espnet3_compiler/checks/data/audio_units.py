@@ -71,7 +71,7 @@ def _check_split(
     for key, least, label in _limits_of(batches, rate) if rate and not custom else ():
         limit = written_entry(batches, key)
         given = whole_number(limit.value) if limit else None
-        short = given and given < least and _is_audio(config, split, field, recipe)
+        short = given and given < least and stays_as_read(config, split, field, recipe)
         if limit and given and rate and short:
             yield value_finding(
                 "R814",
@@ -96,8 +96,8 @@ def _limits_of(batches: Mapping, rate: int) -> Iterator[tuple[str, int, str]]:
         yield "chunk_length", rate // _SHORTEST, "too short to hear anything"
 
 
-def _is_audio(config: Mapping, split: str, field: str, recipe: Recipe) -> bool:
-    """Return whether a field reaches the batches as the audio that the data have.
+def stays_as_read(config: Mapping, split: str, field: str, recipe: Recipe) -> bool:
+    """Return whether a field reaches the batches as the data have it.
 
     Args:
         config: A training config.

@@ -133,6 +133,8 @@ def _after(
             if method == "pop" and args:
                 return [owner], _without_key(kinds, literal_text(args[0]))
             return [owner], kinds.doubtful() if kinds and method == "update" else None
+        case ast.Return(value=ast.Call(args=[given], keywords=[])) if is_name(given, name):
+            return [given], kinds  # whatever the call makes of it, nothing here comes after it
         case ast.Subscript(value=owner, ctx=ast.Store() | ast.Del()) if is_name(owner, name):
             return [], kinds  # by what is above it, else it is not understood
     return nodes_read_by(item), kinds

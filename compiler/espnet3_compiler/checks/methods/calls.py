@@ -6,6 +6,7 @@ Passes: ``def measure(self, context)`` of a System; ``def __call__(self, sample)
 Fails: ``def measure(self)``; ``def __call__(self, items, pad)`` of a collate function; a writer
 ``def save(path, value)``; a ``transform`` whose ``forward`` takes the audio and its length.
 
+``extract_features`` of a model gets the ``layer`` of its ``cluster`` block.
 A runner is called with fields by name, too: ``runners`` judges it.
 """
 
@@ -30,15 +31,23 @@ from espnet3_compiler.checks.targets.nodes import (
 )
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.expressions.template import has_reference
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import is_custom_kind, is_known_kind, stage_kind
+from espnet3_compiler.manifest.stage_kinds import (
+    is_custom_kind,
+    is_known_kind,
+    stage_kind,
+    stages_of_kind,
+)
+from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.classes import is_module_class
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read, read_method
 from espnet3_compiler.signature.result import Signature
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Scalar
+from espnet3_compiler.syntax.tree import Scalar, is_null, node_at
 from espnet3_schemas import TARGET
 
 
@@ -73,6 +82,9 @@ _WRITER = RuntimeCall("__call__", ("value", "path"))
 _PATHS = ("path", "file", "filename", "out", "out_path", "output_path")
 """What nobody calls the value that is written."""
 
+_FEATURES, _LAYER = "extract_features", "layer"
+"""The method of a model that a cluster stage calls, and the argument that its config gives."""
+
 _OF_DATASETS = (RuntimeCall("__len__"), RuntimeCall("__getitem__", ("index",)))
 _SAMPLES = ("sample", "example", "item", "row", "record")
 """What nobody calls the id of an utterance."""
@@ -81,7 +93,7 @@ _SAMPLES = ("sample", "example", "item", "row", "record")
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R429, once for each method."""
     found = [*_check_system(recipe), *_check_objects(recipe, resolved)]
-    found += _check_data(recipe, resolved)
+    found += [*_check_data(recipe, resolved), *_check_features(recipe, resolved)]
     yield from first_per_location(found)
 
 
@@ -173,6 +185,25 @@ def _check_data(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             path = f"{data.module}.Dataset"
             for call in _OF_DATASETS:
                 yield from check_call(data.library, path, call, entry_span(data))
+
+
+def _check_features(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report models whose features a stage clusters, and that do not take the layer it names."""
+    clusters = "cluster" in recipe.system.kinds
+    for stage in stages_of_kind("cluster", recipe) if clusters else ():
+        config, model = certain_config(stage, "training", resolved), model_of(stage, resolved)
+        path = model.get(TARGET) if model else None
+        if config is None or path is None or not is_null(node_at(config, ("cluster", "features"))):
+            continue
+        layer = node_at(config, ("cluster", _LAYER))
+        signature = read_method(recipe.library, text_of(path), _FEATURES)
+        if has_reference(text_of(layer)) or not isinstance(signature, Signature):
+            continue
+        needed = [one.name for one in signature.positional if one.required and one.name != _LAYER]
+        named = () if is_null(layer) else (_LAYER,)
+        call = RuntimeCall(_FEATURES, tuple(needed), named)
+        used = use_location(layer) if layer is not None and named else use_location(path)
+        yield from check_call(recipe.library, text_of(path), call, used)
 
 
 def check_call(library: Library, path: str, call: RuntimeCall, used: Span) -> Iterator[Diagnostic]:

@@ -4,7 +4,8 @@ Passes: ``with: {report: "${exp_dir}/count.json"}`` beside ``outputs: {report:
 "${exp_dir}/count.json"}``; a directory as the argument, and a file in it as the output.
 Fails: the same with ``outputs: {report: "${exp_dir}/lines.json"}``: ``count.json`` is no output.
 
-One output and one argument of the same type are compared: a function may make up other names.
+One output and one argument of the same type are compared, or of the same name: a function may make
+up other names.
 Where all arguments are what other stages made, the module of the function must know the output.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from espnet3_compiler.checks.data.bodies import function_body
+from espnet3_compiler.checks.data.bodies import FunctionBody, full_name_in, function_body
 from espnet3_compiler.checks.paths.written_paths import written_paths
 from espnet3_compiler.checks.targets.call_functions import is_nearly, not_given
 from espnet3_compiler.checks.targets.call_stages import CONTEXT_PARAMETER
@@ -22,6 +23,8 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.template import has_reference, is_unresolved
 from espnet3_compiler.filesystem import real_path
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.stage_graph.stage_inputs import call_outputs
@@ -80,7 +83,20 @@ def _may_know_outputs(stage: StageDecl, recipe: Recipe) -> bool:
     read_of = [
         item.attr for item in every if isinstance(item, ast.Attribute) and _is_context(item.value)
     ]
-    return body is None or "outputs" in read_of or len(read_of) < sum(map(_is_context, every))
+    unread = sum(map(_is_context, every)) - len(read_of) - _handed_on(body, recipe.library)
+    return body is None or "outputs" in read_of or unread > 0
+
+
+def _handed_on(body: FunctionBody | None, library: Library) -> int:
+    """Return how often a function hands its context to one whose module knows no outputs."""
+    count = 0
+    for call in all_nodes(body.node) if body else ():
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and body:
+            given = [*call.args, *(word.value for word in call.keywords)]
+            called = function_body(library, full_name_in(library, body, call.func.id))
+            if called and ".outputs" not in called.file.text.text:
+                count += sum(map(_is_context, given))
+    return count
 
 
 def _is_context(node: ast.AST) -> bool:
@@ -101,15 +117,39 @@ def _check_stage(
     outputs = call_outputs(stage, resolved)
     lost = [(name, node) for name, node in outputs if not _is_led_to(node, recipe, named)]
     free = [leaf for leaf in texts if written.leave(named[leaf])]
-    if len(lost) == len(free) == 1 and not is_unresolved(lost[0][1]):
-        name, node = lost[0]
-        path, other = PurePosixPath(str(node.value)), PurePosixPath(str(free[0].value))
-        if path.suffix == other.suffix and not is_nearly(other, path):
-            yield not_given(name, node, str(free[0].value))
+    pairs = list(_exchanged(lost, free, given))
+    if pairs:
+        for name, node, leaf in pairs:
+            if not is_nearly(PurePosixPath(str(leaf.value)), PurePosixPath(str(node.value))):
+                yield not_given(name, node, str(leaf.value))
     elif texts and all(str(leaf.value).startswith(_OUTPUT) for leaf in texts):
         for name, node in lost:
             if not is_unresolved(node) and _is_unknown_to(stage, recipe, name, node):
                 yield not_given(name, node)
+
+
+def _exchanged(
+    lost: list[tuple[str, Scalar]], free: list[Scalar], given: Mapping
+) -> Iterator[tuple[str, Scalar, Scalar]]:
+    """Yield the outputs that no argument leads to, each with the argument that stands for it.
+
+    Args:
+        lost: The outputs, each with its path.
+        free: The arguments that are paths to write, and of no output.
+        given: The ``with`` block.
+    """
+    for name, node in lost:
+        suffix = _suffix(node)
+        same = [leaf for leaf in free if _suffix(leaf) == suffix]
+        named = [leaf for leaf in same if leaf is given.get(name)]
+        alone = [one for _, one in lost if _suffix(one) == suffix] == [node]
+        chosen = named or (same if alone else [])
+        if len(chosen) == 1 and not is_unresolved(node):
+            yield name, node, chosen[0]
+
+
+def _suffix(node: Scalar) -> str:
+    return PurePosixPath(str(node.value)).suffix
 
 
 def _is_unknown_to(stage: StageDecl, recipe: Recipe, name: str, node: Scalar) -> bool:

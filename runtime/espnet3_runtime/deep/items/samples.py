@@ -64,6 +64,7 @@ class Items:
         dataset: The split that they are from, where they are real and no stream.
         written: The fields that the ``Dataset`` writes down, where they are made up and nothing
             changes them.
+        ids: The ids of real items that were read, each with the number of its entry.
     """
 
     samples: list[tuple[str, Sample]]
@@ -72,6 +73,7 @@ class Items:
     declared: frozenset[str] = field(default_factory=frozenset)
     dataset: SplitDataset | None = None
     written: tuple[str, ...] = ()
+    ids: tuple[tuple[int, str], ...] = ()
 
     def is_certain(self) -> bool:
         """Return whether a failure on these items is one of the recipe."""
@@ -111,11 +113,17 @@ def read_items(
         if is_absent(error) and None in ready:
             return _make_items(probe, config, split, preprocess=preprocess)
         raise _loading_failure(probe, error, location, entries) from error
-    first = [_read_item(probe, dataset, config, n) for n in range(min(_ITEMS, len(dataset)))]
-    indices = spread_indices(len(first), len(dataset))
-    samples = with_largest(first, (_read_item(probe, dataset, config, n) for n in indices))
+    ids: list[tuple[int, str]] = []
+
+    def read(index: int) -> tuple[str, Sample]:
+        utt_id, sample = _read_item(probe, dataset, config, index)
+        ids.append((dataset.locate(index)[0], utt_id))
+        return utt_id, sample
+
+    first = [read(number) for number in range(min(_ITEMS, len(dataset)))]
+    samples = with_largest(first, map(read, spread_indices(len(first), len(dataset))))
     origin = f"the first items of {entries[0].where}"
-    return Items(samples, origin, real=True, dataset=None if streams else dataset)
+    return Items(samples, origin, True, dataset=None if streams else dataset, ids=tuple(ids))
 
 
 def _first_samples(entry: DatasetEntry, member: Any) -> Any:

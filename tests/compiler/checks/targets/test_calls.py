@@ -100,6 +100,8 @@ def outputs_of(check, given, output):
         ("report: exp/a/score.txt, data: data/x", "report: exp/a/scores.txt"),
         ("report: exp/recipe/lines.txt, data: in/x", "report: exp/recipe/scores.txt"),
         ("report: exp/recipe/trimmed", "report: exp/recipe/prepared"),
+        ("report: exp/recipe/lines.txt, data: exp/recipe/log.db", "made: exp/recipe/words.txt"),
+        ("report: exp/recipe/lines.txt, data: exp/recipe/log.txt", "report: exp/recipe/words.txt"),
     ],
 )
 def test_outputs_that_no_argument_names(check, given, output):
@@ -160,6 +162,8 @@ def test_a_call_is_given_nothing_but_what_other_stages_made(check, given, body, 
     [
         ("context.outputs['report'].touch()", []),
         ("finish(context)", []),
+        ("finish(context.outputs)", []),
+        ("close(context)", ["R513"]),
         ("context.log.info('done')", ["R513"]),
         ("return report", ["R513"]),
     ],
@@ -167,8 +171,12 @@ def test_a_call_is_given_nothing_but_what_other_stages_made(check, given, body, 
 def test_a_context_may_tell_the_outputs(check, body, codes):
     call = "with: {report: exp/recipe/lines.txt}, outputs: {report: exp/recipe/words.txt}"
     stage = f"stages:\n  - {{name: count, call: src.steps.go, {call}}}\n"
-    code = f"def go(report, context):\n    {body}\n"
-    found = check(f"{HEAD.partition('stages')[0]}{stage}", {"src/steps.py": code})
+    code = f"from src.end import close\ndef go(report, context):\n    {body}\n"
+    code += "def finish(context):\n    print(getattr(context, name.outputs))\n"
+    end = "def close(context):\n    context.log.info('done')\n"
+    found = check(
+        f"{HEAD.partition('stages')[0]}{stage}", {"src/steps.py": code, "src/end.py": end}
+    )
     assert [code for code, _ in found] == codes
 
 

@@ -1,0 +1,12 @@
+"""The data set of the case."""
+
+
+class Dataset:
+    def __init__(self, split):
+        self.rows = [split]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return {"speech": self.rows[index], "text": "a"}

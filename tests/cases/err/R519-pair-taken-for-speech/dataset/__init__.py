@@ -1,0 +1,16 @@
+"""The data set of the case."""
+
+import numpy as np
+import soundfile
+
+
+class Dataset:
+    def __init__(self, split):
+        self.rows = [split]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        speech = soundfile.read(self.rows[index], dtype="float32")
+        return {"speech": np.ascontiguousarray(speech), "text": "a"}
