@@ -72,6 +72,7 @@ from espnet3_compiler.checks.settings import (
     contract_kinds,
     demo,
     inference_outputs,
+    late_schedules,
     metric_inputs,
     metrics,
     same_data,
@@ -119,6 +120,7 @@ from espnet3_compiler.checks.training import (
     tokenizer,
     trainer,
     trial_runs,
+    validation_intervals,
 )
 from espnet3_compiler.checks.weights import plain_tensors, uncovered_parts
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -171,6 +173,7 @@ ALL: tuple[Check, ...] = (
     idle_training.check,
     trial_runs.check,
     never_due.check,
+    validation_intervals.check,
     trainer.check,
     callbacks.check,
     other_lightning.check,
@@ -181,6 +184,7 @@ ALL: tuple[Check, ...] = (
     schedules.check,
     schedule_units.check,
     schedule_ends.check,
+    late_schedules.check,
     model_parts.check,
     uncovered_parts.check,
     plain_tensors.check,
