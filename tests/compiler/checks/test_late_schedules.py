@@ -90,7 +90,7 @@ def test_a_length_above_that_of_the_training(check, settings, code, place):
         f"{torch_scheduler('MultiStepLR', 'milestones: [9, 30]')}, {PER_EPOCH}, {TEN}",
         f"{torch_scheduler('CosineAnnealingLR', 'T_max: 50')}, {PER_EPOCH}, {TEN}",
         (
-            f"{torch_scheduler('LinearLR', 'start_factor: 1.0, end_factor: 0.1, total_iters: 30')}, "
+            f"{torch_scheduler('LinearLR', 'start_factor: 1, end_factor: 0, total_iters: 30')}, "
             f"{PER_EPOCH}, {TEN}"
         ),
         (

@@ -21,6 +21,7 @@ def test_a_good_recipe_is_silent(tmp_path: Path, data: bool) -> None:
     expect("good with data" if data else "good without data", said, tmp_path, steps=True)
 
 
+CYCLE = "_target_: torch.optim.lr_scheduler.OneCycleLR, max_lr: 1.0"
 MISTAKES = {
     "dimension": ({"input_size: 40": "input_size: 80"}, "R904", "models.net._target_"),
     "vocabulary": ({"vocab_size: 9\nconfigs": "vocab_size: 5\nconfigs"}, "R907", ".vocab_size"),
@@ -130,12 +131,9 @@ def test_a_validation_that_never_happens_is_not_tried(tmp_path: Path) -> None:
             "scheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 7}\n"
             "    trainer: {max_epochs: 8}"
         ),
+        (f"scheduler: {{{CYCLE}, total_steps: 8}}\n    trainer: {{max_epochs: 8}}"),
         (
-            "scheduler: {_target_: torch.optim.lr_scheduler.OneCycleLR, max_lr: 1.0, total_steps: 8}\n"
-            "    trainer: {max_epochs: 8}"
-        ),
-        (
-            "scheduler: {_target_: torch.optim.lr_scheduler.OneCycleLR, max_lr: 1.0, total_steps: 7}\n"
+            f"scheduler: {{{CYCLE}, total_steps: 7}}\n"
             "    early_stopping: {monitor: train/loss}\n    trainer: {max_epochs: 8}"
         ),
     ],
