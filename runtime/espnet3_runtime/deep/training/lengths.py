@@ -78,7 +78,7 @@ def _check_validation(probe: StageProbe, trainer: ConfigView, batches: int) -> N
     probe.answers.report_finding(
         "R415",
         probe.own_location("trainer", "val_check_interval"),
-        f"Lightning refuses val_check_interval: {every}, more than the batches of an epoch ({batches})",
+        f"Lightning refuses val_check_interval: {every}, more than an epoch has ({batches})",
         label="more batches than an epoch has",
         help_=[hint],
     )
