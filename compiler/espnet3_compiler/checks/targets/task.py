@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.findings import name_fix, value_finding
 from espnet3_compiler.checks.targets import paths
 from espnet3_compiler.checks.targets.arguments import check_arguments
+from espnet3_compiler.checks.targets.attention_heads import TaskPart, check_heads
 from espnet3_compiler.checks.targets.nodes import INSTANTIATE_KEYS, TASK, TargetNode, TargetSlot
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -29,6 +30,7 @@ from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
 _NULL_WORDS = ("none", "null", "nil")
 _CONF_SUFFIX = "_conf"
+_ATTENDING = ("encoder_conf", "decoder_conf")
 _MAX_LISTED = 6
 
 
@@ -45,7 +47,24 @@ def check_task(library: Library, target: TargetNode) -> list[Diagnostic] | NotAn
     if not isinstance(task, Task):
         return paths.unusable_path(path, task, library)
     meant = _with_suggestions(target.node, task)
-    return [*_check_options(library, target.node, task), *_check_choices(library, meant, task)]
+    parts = [_chosen_part(library, meant, task, option) for option in _ATTENDING]
+    decoder = parts[1] if meant.entry("postencoder") is None else None
+    return [
+        *_check_options(library, target.node, task),
+        *_check_choices(library, meant, task),
+        *check_heads(library, parts[0], decoder),
+    ]
+
+
+def _chosen_part(library: Library, node: Mapping, task: Task, option: str) -> TaskPart | None:
+    """Return the class that gets a ``*_conf``, and that; None where it is not known."""
+    use = next((use for use in task.uses if use.option == option), None)
+    receiver = _conf_receiver(node, task, use) if use else None
+    found = resolve_name.find_in(library, *receiver[:2]) if receiver else None
+    conf = node.get(option) or Mapping((), node.span)
+    if not isinstance(found, definitions.ClassFound) or not isinstance(conf, Mapping):
+        return None
+    return TaskPart(found, conf)
 
 
 def _check_options(library: Library, node: Mapping, task: Task) -> Iterator[Diagnostic]:
