@@ -78,7 +78,7 @@ from espnet3_compiler.checks.settings import (
     same_data,
     test_sets,
 )
-from espnet3_compiler.checks.shapes import layer_sizes
+from espnet3_compiler.checks.shapes import layer_sizes, refused_configs
 from espnet3_compiler.checks.stages import (
     checkpoints,
     kind_methods,
@@ -226,6 +226,7 @@ ALL: tuple[Check, ...] = (
     own_attributes.check,
     part_attributes.check,
     refused_values.check,
+    refused_configs.check,
     layer_sizes.check,
     text_values.check,
     metric_values.check,
