@@ -164,8 +164,17 @@ def _find_constructor(
         return None
     layer = anywhere or passed[-1].location.name.startswith(LAYERS)
     foreign = layer and not classes.is_torch_module(passed[-1])
+    if anywhere and not _may_refuse(library, giver.method):
+        return None
     body = _read_body(library, giver.method, foreign=foreign)
     return PlacedBody(body, giver.position) if body else None
+
+
+def _may_refuse(library: Library, found: FunctionFound) -> bool:
+    """Return whether a constructor, or one that it calls, may raise something, by its text."""
+    file, piece = library.file(found.location), found.pieces[-1]
+    text = file.text.lines(piece.first, piece.last) if file else ""
+    return found.location.local or any(word in text for word in ("raise ", "assert ", "super("))
 
 
 def foreign_body(library: Library, found: FunctionFound) -> FunctionBody | None:

@@ -5,7 +5,6 @@ Fails: ``heads: 6`` there, for ``size: 256``; ``kernel_size: 32`` below ``assert
 """
 
 import ast
-import re
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
@@ -26,8 +25,8 @@ from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, children, to_python
 from espnet3_schemas import TARGET
 
-_JUDGED = re.compile(r"torch\.optim\.\w+$")
-"""Classes of packages whose numbers another check judges."""
+_JUDGED = ("torch.optim.",)
+"""Packages whose numbers other checks and the preflight judge."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -51,9 +50,8 @@ def _check_target(library: Library, target: TargetNode) -> Iterator[Diagnostic]:
         {name: to_python(node) for name, node in given.items() if is_plain(node)},
         {name: frozenset((name,)) for name in given},
     )
-    refusal = first_refusal(
-        library, str(path.value), arguments, anywhere=not _JUDGED.match(str(path.value))
-    )
+    name = str(path.value)
+    refusal = first_refusal(library, name, arguments, anywhere=not name.startswith(_JUDGED))
     if refusal is not None:
         yield from refusal_finding(path, target.node, refusal)
 
