@@ -81,12 +81,13 @@ from espnet3_compiler.checks.settings import (
     demo,
     exchanged_inputs,
     inference_outputs,
+    late_schedules,
     metric_inputs,
     metrics,
     same_data,
     test_sets,
 )
-from espnet3_compiler.checks.shapes import item_losses, layer_sizes
+from espnet3_compiler.checks.shapes import item_losses, layer_sizes, refused_configs
 from espnet3_compiler.checks.stages import (
     checkpoints,
     kind_methods,
@@ -128,6 +129,7 @@ from espnet3_compiler.checks.training import (
     tokenizer,
     trainer,
     trial_runs,
+    validation_intervals,
 )
 from espnet3_compiler.checks.weights import plain_tensors, uncovered_parts
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -182,6 +184,7 @@ ALL: tuple[Check, ...] = (
     idle_training.check,
     trial_runs.check,
     never_due.check,
+    validation_intervals.check,
     trainer.check,
     callbacks.check,
     other_lightning.check,
@@ -192,6 +195,7 @@ ALL: tuple[Check, ...] = (
     schedules.check,
     schedule_units.check,
     schedule_ends.check,
+    late_schedules.check,
     model_parts.check,
     uncovered_parts.check,
     plain_tensors.check,
@@ -239,6 +243,7 @@ ALL: tuple[Check, ...] = (
     own_attributes.check,
     part_attributes.check,
     refused_values.check,
+    refused_configs.check,
     layer_sizes.check,
     text_values.check,
     metric_columns.check,

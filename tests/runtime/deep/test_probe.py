@@ -21,6 +21,7 @@ def test_a_good_recipe_is_silent(tmp_path: Path, data: bool) -> None:
     expect("good with data" if data else "good without data", said, tmp_path, steps=True)
 
 
+CYCLE = "_target_: torch.optim.lr_scheduler.OneCycleLR, max_lr: 1.0"
 MISTAKES = {
     "dimension": ({"input_size: 40": "input_size: 80"}, "R904", "models.net._target_"),
     "vocabulary": ({"vocab_size: 9\nconfigs": "vocab_size: 5\nconfigs"}, "R907", ".vocab_size"),
@@ -50,6 +51,20 @@ MISTAKES = {
         {"    optimizer:": "    scheduler: {_target_: torch.optim.lr_scheduler.OneCycleLR, "
          "max_lr: 1.0, pct_start: 2.0}\n    optimizer:"},
         "R908", "configs.training.scheduler.pct_start",
+    ),
+    "warm-up above all steps": (
+        {"    optimizer:": "    scheduler: {_target_: espnet3_runtime.training.schedulers.warmup, "
+         "warmup_steps: 25000}\n    optimizer:"},
+        "R809", "configs.training.scheduler.warmup_steps",
+    ),
+    "cycle below all steps": (
+        {"    optimizer:": "    scheduler: {_target_: torch.optim.lr_scheduler.OneCycleLR, "
+         "max_lr: 1.0, total_steps: 7}\n    trainer: {max_epochs: 8}\n    optimizer:"},
+        "R415", "configs.training.scheduler.total_steps",
+    ),
+    "interval above the batches": (
+        {"    optimizer:": "    trainer: {val_check_interval: 5}\n    optimizer:"},
+        "R415", "configs.training.trainer.val_check_interval",
     ),
     "monitor": (
         {"[[train/loss, 1, min]]": "[[valid/acc, 1, max]]"},
@@ -114,6 +129,30 @@ def test_a_validation_that_never_happens_is_not_tried(tmp_path: Path) -> None:
     edits, *_ = MISTAKES["validation forward"]
     never = {"    optimizer:": "    trainer: {limit_val_batches: 0}\n    optimizer:"}
     assert codes(ask(tmp_path, {**edits, **never})) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "trainer: {val_check_interval: 5, check_val_every_n_epoch: null}",
+        (
+            "scheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 7}\n"
+            "    trainer: {max_epochs: 8}"
+        ),
+        (f"scheduler: {{{CYCLE}, total_steps: 8}}\n    trainer: {{max_epochs: 8}}"),
+        (
+            f"scheduler: {{{CYCLE}, total_steps: 7}}\n"
+            "    early_stopping: {monitor: train/loss}\n    trainer: {max_epochs: 8}"
+        ),
+    ],
+)
+def test_a_schedule_that_fits_the_data_is_silent(tmp_path: Path, lines: str) -> None:
+    assert codes(ask(tmp_path, {"    optimizer:": f"    {lines}\n    optimizer:"})) == []
+
+
+def test_made_up_items_say_nothing_of_the_length(tmp_path: Path) -> None:
+    edits, *_ = MISTAKES["warm-up above all steps"]
+    assert codes(ask(tmp_path, edits, data=False)) == []
 
 
 @pytest.mark.parametrize("name", ["dimension", "vocabulary", "argument", "list", "runner"])

@@ -142,22 +142,27 @@ def placed_method(library: Library, path: str, name: str, after: int = -1) -> Pl
     return PlacedBody(body, giver.position) if body else None
 
 
-def constructor_of(library: Library, path: str, after: int = -1) -> PlacedBody | None:
+def constructor_of(
+    library: Library, path: str, after: int = -1, *, anywhere: bool = False
+) -> PlacedBody | None:
     """Return the constructor of a class of the recipe or of a layer of PyTorch; None for others.
 
     Args:
         library: Reads modules.
         path: The dotted path of the class.
         after: Only classes behind this index count, as for ``super()``.
+        anywhere: Whether that of a class of another package is wanted, too.
     """
-    key = ("constructor", path, after)
+    key = ("constructor", path, after, anywhere)
     if key not in library.memo:  # several checks ask for it, and for each layer
-        library.memo[key] = _find_constructor(library, path, after)
+        library.memo[key] = _find_constructor(library, path, after, anywhere=anywhere)
     constructor: PlacedBody | None = library.memo[key]
     return constructor
 
 
-def _find_constructor(library: Library, path: str, after: int) -> PlacedBody | None:
+def _find_constructor(
+    library: Library, path: str, after: int, *, anywhere: bool
+) -> PlacedBody | None:
     found = class_of(library, path)
     order = resolve_name.resolution_order(library, found) if found else ()
     giver = classes.find_method(library, order, "__init__", after)
@@ -166,9 +171,24 @@ def _find_constructor(library: Library, path: str, after: int) -> PlacedBody | N
     passed = [one for one in order[after + 1 : giver.position + 1] if isinstance(one, ClassFound)]
     if not all(_is_plain(library, one.location, one.summary.decorators) for one in passed):
         return None
-    layer = passed[-1].location.name.startswith(LAYERS) and not classes.is_torch_module(passed[-1])
-    body = _read_body(library, giver.method, foreign=layer)
+    layer = anywhere or passed[-1].location.name.startswith(LAYERS)
+    foreign = layer and not classes.is_torch_module(passed[-1])
+    if anywhere and not _may_refuse(library, giver.method):
+        return None
+    body = _read_body(library, giver.method, foreign=foreign)
     return PlacedBody(body, giver.position) if body else None
+
+
+def _may_refuse(library: Library, found: FunctionFound) -> bool:
+    """Return whether a constructor, or one that it calls, may raise something, by its text."""
+    file, piece = library.file(found.location), found.pieces[-1]
+    text = file.text.lines(piece.first, piece.last) if file else ""
+    return found.location.local or any(word in text for word in ("raise ", "assert ", "super("))
+
+
+def foreign_body(library: Library, found: FunctionFound) -> FunctionBody | None:
+    """Return the body of a method, wherever its class is from; None with decorators."""
+    return _read_body(library, found, foreign=True)
 
 
 def function_body(library: Library, path: str) -> FunctionBody | None:

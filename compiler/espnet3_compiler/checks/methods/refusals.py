@@ -68,6 +68,7 @@ class _Frame:
         known: What names are known to be; attributes of the object are called ``self.NAME``.
         origins: The arguments of the target that decide a name.
         depth: How many constructors called one another to get here.
+        anywhere: Whether its base may be a class of another package.
     """
 
     def __init__(
@@ -77,6 +78,8 @@ class _Frame:
         given: ConstructorArguments,
         found: PlacedBody,
         depth: int,
+        *,
+        anywhere: bool = False,
     ) -> None:
         self.library = library
         self.path = path
@@ -85,6 +88,7 @@ class _Frame:
         self.known: dict[str, Any] = {}
         self.origins = dict(given.origins)
         self.depth = depth
+        self.anywhere = anywhere
 
     def value(self, node: ast.expr | None) -> tuple[Any] | None:
         """Return the value of an expression in a tuple; None where it is not known."""
@@ -114,7 +118,13 @@ class _Frame:
 
 
 def first_refusal(
-    library: Library, path: str, arguments: ConstructorArguments, depth: int = 0, after: int = -1
+    library: Library,
+    path: str,
+    arguments: ConstructorArguments,
+    depth: int = 0,
+    after: int = -1,
+    *,
+    anywhere: bool = False,
 ) -> Refusal | None:
     """Return where the constructor of a class certainly raises an exception, if it does.
 
@@ -124,18 +134,52 @@ def first_refusal(
         arguments: What it is given.
         depth: How many constructors called one another to get here.
         after: Only the bases of the class behind this index count, as for ``super()``.
+        anywhere: Whether it may be a class of another package.
     """
-    found = constructor_of(library, path, after) if depth < _DEEPEST else None
+    if depth >= _DEEPEST:
+        return None
+    found = constructor_of(library, path, after, anywhere=anywhere)
     if found is None:
         return None
     body = found.body
-    frame = _Frame(library, path, arguments, found, depth)
+    frame = _Frame(library, path, arguments, found, depth, anywhere=anywhere)
     for name, default in default_values(body):
         if name not in arguments.names:
             frame.assign(name, default)
     values = arguments.values
     frame.known |= {name: values[name] for name in parameters(body) if name in values}
     return _judge_statements(body.node.body, frame)
+
+
+class ObjectState(NamedTuple):
+    """What is known of an object while its methods run.
+
+    Attributes:
+        known: The values of its attributes, which are called ``self.NAME``.
+        origins: The arguments of the target that decide each of them.
+    """
+
+    known: dict[str, Any]
+    origins: dict[str, frozenset[str]]
+
+
+def method_refusal(
+    library: Library, path: str, body: FunctionBody, steps: Sequence[ast.stmt], state: ObjectState
+) -> tuple[Refusal | None, ObjectState]:
+    """Return where a method of an object certainly raises an exception, and what it leaves.
+
+    Args:
+        library: Reads modules.
+        path: The dotted path of the class.
+        body: The method.
+        steps: Those of its statements that count.
+        state: What is known of the object.
+    """
+    nothing = ConstructorArguments(frozenset(), {}, state.origins)
+    frame = _Frame(library, path, nothing, PlacedBody(body, 0), _DEEPEST)
+    frame.known = dict(state.known)
+    refusal = _judge_statements(steps, frame)
+    return refusal, ObjectState(frame.known, frame.origins)
 
 
 def parameters(body: FunctionBody) -> list[str]:
@@ -225,7 +269,8 @@ def _certain_calls(item: ast.stmt) -> tuple[ast.Call, ...]:
 
 def _judge_call(call: ast.Call, frame: _Frame) -> Refusal | None:
     path, after = _constructed(call, frame)
-    found = constructor_of(frame.library, path, after) if path else None
+    anywhere = frame.anywhere and after >= 0
+    found = constructor_of(frame.library, path, after, anywhere=anywhere) if path else None
     if found is None or any(isinstance(one, ast.Starred) for one in call.args):
         return None
     every = parameters(found.body)[1:]
@@ -235,7 +280,8 @@ def _judge_call(call: ast.Call, frame: _Frame) -> Refusal | None:
     origins = {name: frame.deciding(one) for name, one in pairs.items()}
     more = every if any(one.arg is None for one in call.keywords) else ()
     arguments = ConstructorArguments(frozenset((*pairs, *more)), values, origins)
-    return first_refusal(frame.library, path, arguments, frame.depth + 1, after)
+    deeper = frame.depth + 1
+    return first_refusal(frame.library, path, arguments, deeper, after, anywhere=anywhere)
 
 
 def _constructed(call: ast.Call, frame: _Frame) -> tuple[str, int]:

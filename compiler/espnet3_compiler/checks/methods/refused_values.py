@@ -1,4 +1,4 @@
-"""Values that a class of the recipe itself refuses, by a condition that its arguments decide.
+"""Values that a class refuses by itself, by a condition that its arguments decide.
 
 Passes: ``heads: 4`` where ``__init__`` has ``if size % heads: raise ValueError(…)``.
 Fails: ``heads: 6`` there, for ``size: 256``; ``kernel_size: 32`` below ``assert kernel_size % 2``.
@@ -25,6 +25,9 @@ from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, children, to_python
 from espnet3_schemas import TARGET
 
+_JUDGED = ("torch.optim.",)
+"""Packages whose numbers other checks and the preflight judge."""
+
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R523."""
@@ -44,25 +47,32 @@ def _check_target(library: Library, target: TargetNode) -> Iterator[Diagnostic]:
     given = {entry.name: entry.value for entry in keyword_arguments(target.node)}
     arguments = ConstructorArguments(
         frozenset((*given, *target.slot.supplied, *target.slot.offered)),
-        {name: to_python(node) for name, node in given.items() if _is_plain(node)},
+        {name: to_python(node) for name, node in given.items() if is_plain(node)},
         {name: frozenset((name,)) for name in given},
     )
-    refusal = first_refusal(library, str(path.value), arguments)
+    name = str(path.value)
+    refusal = first_refusal(library, name, arguments, anywhere=not name.startswith(_JUDGED))
     if refusal is not None:
-        yield from _finding(path, target.node, refusal)
+        yield from refusal_finding(path, target.node, refusal)
 
 
-def _is_plain(node: Node) -> bool:
+def is_plain(node: Node) -> bool:
     """Return whether a value reaches the constructor as it is written."""
     if isinstance(node, Scalar):
         return not is_unresolved(node)
     if isinstance(node, Mapping) and any(entry.name.startswith("_") for entry in node):
         return False
-    return all(_is_plain(child) for _, child in children(node))
+    return all(is_plain(child) for _, child in children(node))
 
 
-def _finding(path: Scalar, node: Mapping, refusal: Refusal) -> Iterator[Diagnostic]:
-    """Yield the finding at the last argument that decides it and is written."""
+def refusal_finding(path: Scalar, node: Mapping, refusal: Refusal) -> Iterator[Diagnostic]:
+    """Yield R523 at the last argument that decides it and is written.
+
+    Args:
+        path: The class.
+        node: Its target.
+        refusal: The exception that it raises.
+    """
     given = [one for one in node if one.name in refusal.arguments and is_written(one.value)]
     if refusal.condition is None or not given:
         return

@@ -1,7 +1,8 @@
 """The task bridge: options of an ESPnet2 task, its choices, and the arguments of what is chosen.
 
 Passes: ``{task: espnet2.tasks.asr.ASRTask, encoder: conformer, encoder_conf: {num_blocks: 4}}``.
-Fails: ``enocder: conformer``, ``encoder: conformre``, ``encoder_conf: {num_block: 4}``.
+Fails: ``enocder: conformer``, ``encoder: conformre``, ``encoder_conf: {num_block: 4}``;
+``specaug_conf`` without ``specaug``, which is none unless given.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.findings import name_fix, value_finding
 from espnet3_compiler.checks.targets import paths
 from espnet3_compiler.checks.targets.arguments import check_arguments
+from espnet3_compiler.checks.targets.attention_heads import TaskPart, check_heads
 from espnet3_compiler.checks.targets.nodes import INSTANTIATE_KEYS, TASK, TargetNode, TargetSlot
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -21,11 +23,14 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.result import NotAnalyzable, Signature
 from espnet3_compiler.signature.task import ClassChoice, ConfCall, Task, read_task
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.span_key import is_written
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_keys
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
 _NULL_WORDS = ("none", "null", "nil")
 _CONF_SUFFIX = "_conf"
+_ATTENDING = ("encoder_conf", "decoder_conf")
 _MAX_LISTED = 6
 
 
@@ -42,7 +47,24 @@ def check_task(library: Library, target: TargetNode) -> list[Diagnostic] | NotAn
     if not isinstance(task, Task):
         return paths.unusable_path(path, task, library)
     meant = _with_suggestions(target.node, task)
-    return [*_check_options(library, target.node, task), *_check_choices(library, meant, task)]
+    parts = [_chosen_part(library, meant, task, option) for option in _ATTENDING]
+    decoder = parts[1] if meant.entry("postencoder") is None else None
+    return [
+        *_check_options(library, target.node, task),
+        *_check_choices(library, meant, task),
+        *check_heads(library, parts[0], decoder),
+    ]
+
+
+def _chosen_part(library: Library, node: Mapping, task: Task, option: str) -> TaskPart | None:
+    """Return the class that gets a ``*_conf``, and that; None where it is not known."""
+    use = next((use for use in task.uses if use.option == option), None)
+    receiver = _conf_receiver(node, task, use) if use else None
+    found = resolve_name.find_in(library, *receiver[:2]) if receiver else None
+    conf = node.get(option) or Mapping((), node.span)
+    if not isinstance(found, definitions.ClassFound) or not isinstance(conf, Mapping):
+        return None
+    return TaskPart(found, conf)
 
 
 def _check_options(library: Library, node: Mapping, task: Task) -> Iterator[Diagnostic]:
@@ -143,6 +165,7 @@ def _unknown_choice(entry: Entry, choice: ClassChoice, task: Task) -> Diagnostic
 def _check_conf(library: Library, node: Mapping, task: Task, option: str) -> Iterator[Diagnostic]:
     """Yield findings about the arguments in a ``*_conf``, given or not."""
     uses = [use for use in task.uses if use.option == option]
+    yield from _check_unchosen(library, node, task, uses)
     if len({use.callee for use in uses}) > 1:
         return
     found = _conf_receiver(node, task, uses[0])
@@ -183,6 +206,36 @@ def _check_conf(library: Library, node: Mapping, task: Task, option: str) -> Ite
             caller="the task",
         )
         yield from check_arguments(call)
+
+
+def _check_unchosen(
+    library: Library, node: Mapping, task: Task, uses: list[ConfCall]
+) -> Iterator[Diagnostic]:
+    """Yield R512 for arguments of a class that is not chosen, and is none by default."""
+    given = node.entry(uses[0].option)
+    choice = next((one for one in task.choices.values() if one.variable == uses[0].callee), None)
+    if choice is None or given is None or given.name != f"{choice.name}{_CONF_SUFFIX}":
+        return
+    if not all(use.chosen and use.callee == uses[0].callee for use in uses):
+        return
+    free = choice.optional and choice.default is None and node.entry(choice.name) is None
+    filled = isinstance(given.value, Mapping) and given.value.entries and is_written(given.key)
+    if free and filled and has_certain_keys(node) and not _is_read(library, task, given.name):
+        words = list(choice.classes)
+        yield value_finding(
+            "R512",
+            f"{given.name} has no effect: {task.name} has no {choice.name} unless it is chosen",
+            given.key,
+            "given to nobody",
+            advice=(f"add {choice.name}: {format_names(words, _MAX_LISTED)}",),
+        )
+
+
+def _is_read(library: Library, task: Task, option: str) -> bool:
+    """Return whether a task looks at a ``*_conf``, too, and not only hands it to a class."""
+    file = library.file(task.location)
+    looks = rf"(?<!\*\*)\bargs\.{re.escape(option)}\b".encode()
+    return file is None or re.search(looks, file.content) is not None
 
 
 def _conf_receiver(

@@ -62,6 +62,7 @@ class Items:
         real: Whether they are data of the recipe.
         declared: Made-up fields that the recipe declares; a failure on others says nothing.
         dataset: The split that they are from, where they are real and no stream.
+        whole: Whether that is all that an epoch reads: no stream, and none of several shards.
         written: The fields that the ``Dataset`` writes down, where they are made up and nothing
             changes them.
         ids: The ids of real items that were read, each with the number of its entry.
@@ -72,6 +73,7 @@ class Items:
     real: bool
     declared: frozenset[str] = field(default_factory=frozenset)
     dataset: SplitDataset | None = None
+    whole: bool = False
     written: tuple[str, ...] = ()
     ids: tuple[tuple[int, str], ...] = ()
 
@@ -107,6 +109,7 @@ def read_items(
     try:
         parts = load_parts(config["dataset"], split, folders, preprocess=preprocess)
         streams = any(map(is_stream, parts.members))
+        whole = not streams and not any(map(is_sharded, parts.members))
         members = tuple(map(_first_samples, parts.entries, parts.members))
         dataset = index_parts(replace(parts, members=members))
     except FAILURES as error:
@@ -123,7 +126,8 @@ def read_items(
     first = [read(number) for number in range(min(_ITEMS, len(dataset)))]
     samples = with_largest(first, map(read, spread_indices(len(first), len(dataset))))
     origin = f"the first items of {entries[0].where}"
-    return Items(samples, origin, True, dataset=None if streams else dataset, ids=tuple(ids))
+    indexed = None if streams else dataset
+    return Items(samples, origin, real=True, dataset=indexed, whole=whole, ids=tuple(ids))
 
 
 def _first_samples(entry: DatasetEntry, member: Any) -> Any:

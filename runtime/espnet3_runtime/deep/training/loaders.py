@@ -73,6 +73,32 @@ def read_batch(probe: StageProbe, config: ConfigView, items: Items, split: str) 
     return make_batch(probe, config, items)
 
 
+def batches_of_epoch(probe: StageProbe, config: ConfigView, items: Items) -> int | None:
+    """Return the batches of an epoch of training; None where counting them takes items or a loader.
+
+    Args:
+        probe: The stage.
+        config: Its training config.
+        items: Items of the training split.
+    """
+    block, dataset = config["dataloader"]["train"], items.dataset
+    if block["loader"] is not None or block["sampler"] is not None:
+        return None
+    if block["num_iters_per_epoch"]:
+        return int(block["num_iters_per_epoch"])
+    if dataset is None or not items.whole:
+        return None
+    batches, lengths = block["batches"], None
+    if batches["type"] not in ("sorted", "unsorted"):
+        collected = any(stage.run == "collect_stats" for stage in probe.request.stages)
+        if collected or needs_categories(batches) or len(dataset) > _MANY:
+            return None
+        lengths = find_all_lengths(dataset, batches["length_key"], None)[0]
+        if lengths is None:
+            return None
+    return len(plan_by_lengths(dataset, batches, lengths, logging.getLogger(__name__)))
+
+
 def _cut_items(probe: StageProbe, batches: ConfigView, items: Items) -> Items:
     """Return the first window of each item; made-up items stay whole.
 

@@ -11,7 +11,8 @@ from espnet3_runtime.deep.forward import ForwardRun, describe_batch, run_forward
 from espnet3_runtime.deep.items.samples import read_items, tokenizer_stages, with_ids
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.deep.training.initial_weights import check_initial_weights
-from espnet3_runtime.deep.training.loaders import read_batch
+from espnet3_runtime.deep.training.lengths import check_lengths
+from espnet3_runtime.deep.training.loaders import batches_of_epoch, read_batch
 from espnet3_runtime.deep.training.monitors import check_monitors
 from espnet3_runtime.deep.training.own_steps import probe_own_steps
 from espnet3_runtime.deep.training.trainer import probe_trainer
@@ -67,6 +68,10 @@ def _make_run(
     vocabulary = _find_vocabulary(probe)
     samples = with_ids(items, config, vocabulary)
     fields = read_batch(probe, config, replace(items, samples=samples), split)
+    if split == "train":
+        batches = batches_of_epoch(probe, config, items)
+        own_steps = is_lightning_module(built.module)
+        check_lengths(probe, config, batches, own_steps=own_steps)
     optimizers = tuple(config["optimizers"] or ())
     return ForwardRun(probe, node, built, items, fields, vocabulary, optimizers)
 

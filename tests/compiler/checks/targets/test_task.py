@@ -125,6 +125,8 @@ def check(root: Path, text: str) -> list[Diagnostic]:
         "encoder_conf: {layers: 3}",
         "decoder: transformer\ndecoder_conf: {heads: 3}",
         "decoder: none\ndecoder_conf: {heads: 3}",
+        "encoder: conformer\ndecoder_conf: {}",
+        "encoder: conformer\ndecoder: ${oc.env:DECODER}\ndecoder_conf: {heads: 3}",
         "token_list: [a, b]\noutput_dir: x\nmax_epoch: 3\ngenerator_first: true",
         "optim: adam\noptim2_conf: {lr: 3}",
         "ctc_conf: {dropout_rate: 0.1}\nmodel_conf: {ctc_weight: 0.3}\nfrontend_conf: null",
@@ -169,6 +171,10 @@ PARTS = "mini2.parts"
         (
             "encoder: rnn\nencoder_conf: {layer: 2}",
             f"""R502 'layer': {PARTS}.Rnn has no argument "layer\"""",
+        ),
+        (
+            "encoder: conformer\ndecoder_conf: {heads: 3}",
+            """R512 'decoder_conf': decoder_conf has no effect: mini2.asr.ASRTask has no decoder""",
         ),
         ("encoder_conf: [3]", """R504 '[3]': "encoder_conf" must be a mapping of arguments"""),
         (
