@@ -78,6 +78,7 @@ from espnet3_compiler.checks.settings import (
     test_sets,
 )
 from espnet3_compiler.checks.shapes import layer_sizes
+from espnet3_compiler.checks.sizes import item_sizes
 from espnet3_compiler.checks.stages import (
     checkpoints,
     kind_methods,
@@ -223,6 +224,7 @@ ALL: tuple[Check, ...] = (
     part_attributes.check,
     refused_values.check,
     layer_sizes.check,
+    item_sizes.check,
     text_values.check,
     metric_values.check,
     argument_units.check,

@@ -10,15 +10,17 @@ from espnet3_compiler.checks.shapes.list_ends import BeyondEnd, beyond_end
 from espnet3_compiler.checks.shapes.names import module_constant
 from espnet3_compiler.checks.shapes.plain_values import PlainValue
 from espnet3_compiler.checks.shapes.refused_layers import RefusedLayer, refused_layer
-from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch
+from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch, OverNumbered
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     CallArguments,
     Constant,
     Group,
+    Item,
     Layer,
     Part,
     Place,
+    Repeated,
     Value,
 )
 from espnet3_compiler.signature.flow import all_nodes, dotted_name
@@ -48,12 +50,18 @@ class Run:
         entered: The methods that are certainly called, each with its object.
         active: The functions that called one another to get here.
         calls: How many were followed.
+        data: Whether it is the code of data sets and preprocessors that is followed.
+        over: Numbers beyond those that a layer or a loss takes.
+        saved: What numpy saves, each with the name of its file as it is written.
     """
 
     def __init__(
         self, library: Library, follow: Callable[[Sequence[ast.stmt], "FollowedFunction"], bool]
     ) -> None:
         self.library = library
+        self.data = False
+        self.over: list[OverNumbered] = []
+        self.saved: list[tuple[str, Value]] = []
         self.follow = follow
         self.mismatches: list[Mismatch] = []
         self.plain: list[PlainValue] = []
@@ -131,6 +139,11 @@ class FollowedFunction:
         if found is not None:
             self.run.refused.append(found)
 
+    def report_over(self, found: Iterable[OverNumbered]) -> None:
+        """Note numbers that are certainly beyond those that something takes."""
+        if self.certain:
+            self.run.over += found
+
     def report_index(self, index: CallArgument, count: int) -> None:
         """Note an item that is certainly taken of a list of so many, if it has none such."""
         found = beyond_end(index, count) if self.certain else None
@@ -172,7 +185,7 @@ class FollowedFunction:
     def forget_own(self) -> None:
         """Forget what an object that is constructed has, but for its layers: a method runs."""
         for name, value in self.names.items():
-            if name.startswith("self.") and isinstance(value, Constant | Group):
+            if name.startswith("self.") and isinstance(value, Constant | Group | Item | Repeated):
                 self.names[name] = None
 
     def _places(self, node: ast.expr) -> tuple[Place, ...]:
@@ -220,6 +233,8 @@ def memo_key(value: Value) -> object:
     """Return what tells a value from others."""
     if isinstance(value, Constant):
         return repr(value.value), tuple(one.key for one in value.places)
+    if isinstance(value, Repeated):
+        return "repeated", memo_key(value.item)
     return tuple(map(memo_key, value.items)) if isinstance(value, Group) else value
 
 

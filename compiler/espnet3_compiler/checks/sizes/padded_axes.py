@@ -1,0 +1,56 @@
+"""Fields whose lengths a model reads, where the first axis is another one than that of time.
+
+A batch pads the first axis of a field, and ``NAME_lengths`` counts it.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from espnet3_compiler.checks.shapes.values import CallArgument, Tensor
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.syntax.span_key import first_per_location
+
+
+class Field(NamedTuple):
+    """A field of an item whose lengths are read.
+
+    Attributes:
+        name: The field.
+        path: The class whose ``forward`` reads them.
+        given: Its value in an item, with its place.
+        array: What that is.
+    """
+
+    name: str
+    path: str
+    given: CallArgument
+    array: Tensor
+
+
+def axis_findings(fields: Iterable[Field]) -> list[Diagnostic]:
+    """Return R431, once for each place."""
+    return first_per_location(finding for one in fields for finding in _findings(one))
+
+
+def _findings(field: Field) -> Iterator[Diagnostic]:
+    place, axis = field.given.place, _first_axis(field.array)
+    if not place or not axis:
+        return
+    name = field.name
+    yield Diagnostic(
+        "R431",
+        f'{field.path}.forward reads "{name}_lengths", which count the first axis of "{name}", and '
+        f"that is {axis}",
+        Label(place.span, "the first axis is not that of time"),
+        help=(
+            f"give {name} without that axis, for example its [0]: shape (samples,) or (time, …)",
+        ),
+    )
+
+
+def _first_axis(array: Tensor) -> str:
+    """Return what the first axis of an array is if it is certainly not that of time."""
+    if array.channels:
+        return "that of its channels"
+    first = [shape[0] if len(shape) > 1 else None for shape in array.shapes]
+    return "always 1" if first and all(one and one.value == 1 for one in first) else ""
