@@ -1,5 +1,7 @@
 """The fields of an item, as far as the code of data sets and preprocessors says their shapes."""
 
+import re
+
 from espnet3_compiler.checks.data.bodies import method_body
 from espnet3_compiler.checks.data.fields import preprocessor_of
 from espnet3_compiler.checks.data.sample_fields import (
@@ -18,11 +20,18 @@ from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.checks.targets.nodes import target_path
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.syntax.tree import Mapping, Node, is_null
+from espnet3_compiler.syntax.tree import Mapping, Node, is_null, to_python
 from espnet3_schemas import TARGET
 
 _OF_RUNTIME = {**SAME_FIELDS, **INDEXING, FRAMES: "labels"}
 _FROM_RUNTIME = ("data_dir", "recipe_dir")
+_TELLING = re.compile(
+    r"\b(?:array|tensor|zeros|ones|full|stack|linspace|stft|load|unsqueeze|expand_dims|reshape|ord"
+    r"|index|newaxis)\(|\bNone\]|\[None\b|\bnewaxis\b|^from (?:\.|src|dataset)",
+    re.MULTILINE,
+)
+"""What code has in it that makes arrays of known sizes, or may do so elsewhere."""
+
 _SAVING = ("np.save(", "numpy.save(")
 
 
@@ -35,7 +44,7 @@ def split_item(library: Library, config: Mapping, split: str, data: DatasetEntry
         split: ``train``, ``valid`` or ``test``.
         data: A data set of the split.
     """
-    item = _own_item(data)
+    item = _own_item(data) if _may_tell(data) or preprocessor_of(config, split) else Item()
     item = _changed(_start(data.library), data.node.get("transform"), item)
     return _changed(_start(library), preprocessor_of(config, split), item)
 
@@ -46,8 +55,23 @@ def _start(library: Library) -> Run:
     return run
 
 
+def _may_tell(data: DatasetEntry) -> bool:
+    """Return whether the module of a data set may say of an array more than that it is one."""
+    body = method_body(data.library, f"{data.module}.Dataset", "__getitem__")
+    return body is not None and bool(_TELLING.search(body.file.text.text))
+
+
 def _own_item(data: DatasetEntry) -> Item:
     """Return what ``Dataset.__getitem__`` gives."""
+    given = data.node.get("data_src_args")
+    key = ("item", data.module, data.certain, repr(to_python(given)) if given else "")
+    if key not in data.library.memo:  # several stages read the same data
+        data.library.memo[key] = _find_own_item(data)
+    found: Item = data.library.memo[key]
+    return Item(found.fields, closed=found.closed)
+
+
+def _find_own_item(data: DatasetEntry) -> Item:
     run = _start(data.library)
     _note_saved(run, f"{data.module}.DatasetBuilder")
     path, given = f"{data.module}.Dataset", data.node.get("data_src_args")

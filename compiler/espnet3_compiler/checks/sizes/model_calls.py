@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.data.bodies import FunctionBody, method_body
@@ -14,10 +13,17 @@ from espnet3_compiler.checks.shapes.interpreter import start_run
 from espnet3_compiler.checks.shapes.made.arrays import array_of
 from espnet3_compiler.checks.shapes.mismatches import layer_findings
 from espnet3_compiler.checks.shapes.targets import changes_layers, target_arguments
-from espnet3_compiler.checks.shapes.values import CallArgument, CallArguments, Part, Size, Tensor
+from espnet3_compiler.checks.shapes.values import (
+    CallArgument,
+    CallArguments,
+    Item,
+    Part,
+    Size,
+    Tensor,
+)
 from espnet3_compiler.checks.sizes.item_values import split_item
 from espnet3_compiler.checks.sizes.numberings import numbering_findings
-from espnet3_compiler.checks.sizes.padded_axes import Field, axis_findings
+from espnet3_compiler.checks.sizes.padded_axes import Field, FieldArray, axis_findings
 from espnet3_compiler.checks.targets.datasets import is_available
 from espnet3_compiler.checks.targets.nodes import target_path
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -29,19 +35,8 @@ from espnet3_compiler.syntax.tree import Mapping, Node, node_at
 _SPLITS = {"train": ("train", "valid"), "infer": ("test",)}
 _LENGTHS = "_lengths"
 
-
-class _Model(NamedTuple):
-    """A model that is called with batches.
-
-    Attributes:
-        run: What is shared by all that is followed.
-        part: The object.
-        body: Its ``forward``.
-    """
-
-    run: Run
-    part: Part
-    body: FunctionBody
+Batch = dict[str, FieldArray]
+"""The fields of an item that a model is called with."""
 
 
 def check_model(
@@ -56,70 +51,94 @@ def check_model(
         recipe: The recipe.
         resolved: The values of its configs.
     """
-    model = _made(node, recipe)
+    batches = list(_batches(config, kind, recipe))
+    telling = {_shown(one): one for one in batches if any(map(_tells, one.values()))}.values()
+    run = start_run(recipe.library)
+    model = _made(run, node) if telling else None
     if model is None:
         return []
-    fields = list(_fields(model, config, kind, recipe))
-    found = axis_findings(fields)
-    run = model.run
+    single = {str(one.value) for one in as_texts(_collate(config, "not_sequence"))}
+    found = axis_findings(
+        Field(name, model.path, array)
+        for batch in telling
+        for name, array in batch.items()
+        if name not in single and _reads_lengths(run, model, name)
+    )
+    for batch in telling:
+        _call(run, model, batch)
     run.mismatches = [one for one in run.mismatches if one.got.field]
     found += layer_findings(run) + numbering_findings(run.over)
     changed = found and changes_layers(run, recipe_modules(recipe, resolved))
     return [] if changed else found
 
 
-def _made(node: Mapping, recipe: Recipe) -> _Model | None:
-    """Return the object that is the model; None where it, or its ``forward``, is not known."""
-    run, path = start_run(recipe.library), target_path(node)
-    arguments = target_arguments(run, node, ())
-    found = model_class(run.library, path)
-    if found:
-        part = construct(run, path, arguments, certain=True)
-    else:
-        value = call_function(run, path, arguments, certain=True)
-        part = value if isinstance(value, Part) else None
-        found = model_class(run.library, part.path) if part else None
-    body = method_body(run.library, part.path, "forward") if part else None
-    return _Model(run, part, body) if part and body and found and not found.steps else None
-
-
-def _fields(model: _Model, config: Mapping, kind: str, recipe: Recipe) -> Iterator[Field]:
-    """Call a model with an item of each of its data sets, and yield the fields that it takes."""
-    inputs = [str(one.value) for one in as_texts(config.get("input_key"))]
-    single = {str(one.value) for one in as_texts(_collate(config, "not_sequence"))}
-    for split in _SPLITS[kind]:
-        for data in split_entries(recipe, config, split):
-            item = split_item(recipe.library, config, split, data) if is_available(data) else None
-            known = {} if item is None else dict(item.fields)
-            given = {name: known[name] for name in known if kind == "train" or name in inputs}
-            yield from _call(model, given, single)
-
-
 def _collate(config: Mapping, name: str) -> Node | None:
     return node_at(config, ("dataloader", "collate_fn", name))
 
 
-def _call(model: _Model, given: dict[str, CallArgument], single: set[str]) -> Iterator[Field]:
-    """Call ``forward`` with a batch of some fields, and yield those that are arrays.
+def _batches(config: Mapping, kind: str, recipe: Recipe) -> Iterator[Batch]:
+    """Yield the arrays of an item of each data set that a model is called with."""
+    inputs = [str(one.value) for one in as_texts(config.get("input_key"))]
+    for split in _SPLITS[kind]:
+        for data in split_entries(recipe, config, split):
+            item = split_item(recipe.library, config, split, data) if is_available(data) else Item()
+            names = [name for name in item.fields if kind == "train" or name in inputs]
+            arrays = {name: array_of(item.fields[name]) for name in names}
+            yield {
+                name: FieldArray(array, item.fields[name].place)
+                for name, array in arrays.items()
+                if array
+            }
 
-    Args:
-        model: The model.
-        given: The fields of an item.
-        single: Those that have no lengths.
-    """
-    args = model.body.node.args
-    names = [one.arg for one in (*args.posonlyargs, *args.args, *args.kwonlyargs)][1:]
-    arrays = {name: array for name in names if name in given and (array := array_of(given[name]))}
-    read = {one.id for one in all_nodes(model.body.node) if isinstance(one, ast.Name)}
-    for name, array in arrays.items():
-        lengths = name + _LENGTHS
-        if lengths in names and lengths in read and name not in single:
-            yield Field(name, model.part.path, given[name], array)
-    batch = {name: CallArgument(_batched(name, array)) for name, array in arrays.items()}
-    unknown = {name: CallArgument(None) for name in names}
-    if batch:
-        arguments = CallArguments(named={**unknown, **batch})
-        call_method(model.run, model.part, "forward", arguments, certain=True)
+
+def _shown(batch: Batch) -> str:
+    """Return what tells the arrays of a batch from those of others."""
+    rows = [
+        (name, [[size and size.value for size in shape] for shape in one.array.shapes])
+        for name, one in batch.items()
+    ]
+    numbers = [one.array.numbering and one.array.numbering.highest for one in batch.values()]
+    return repr((rows, numbers))
+
+
+def _tells(field: FieldArray) -> bool:
+    """Return whether more is known of a field than how many dimensions it has."""
+    array = field.array
+    return bool(array.numbering or array.channels or any(map(any, array.shapes)))
+
+
+def _made(run: Run, node: Mapping) -> Part | None:
+    """Return the object that is the model; None where it is not known, or has steps of its own."""
+    path, arguments = target_path(node), target_arguments(run, node, ())
+    found = model_class(run.library, path)
+    if found:
+        return None if found.steps else construct(run, path, arguments, certain=True)
+    made = call_function(run, path, arguments, certain=True)
+    found = model_class(run.library, made.path) if isinstance(made, Part) else None
+    return made if isinstance(made, Part) and found and not found.steps else None
+
+
+def _parameters(body: FunctionBody) -> list[str]:
+    args = body.node.args
+    return [one.arg for one in (*args.posonlyargs, *args.args, *args.kwonlyargs)][1:]
+
+
+def _reads_lengths(run: Run, model: Part, name: str) -> bool:
+    """Return whether ``forward`` does something with the lengths of a field."""
+    body, lengths = method_body(run.library, model.path, "forward"), name + _LENGTHS
+    if body is None or lengths not in _parameters(body):
+        return False
+    return any(isinstance(one, ast.Name) and one.id == lengths for one in all_nodes(body.node))
+
+
+def _call(run: Run, model: Part, batch: Batch) -> None:
+    """Call ``forward`` with a batch, of which other fields are not known."""
+    body = method_body(run.library, model.path, "forward")
+    names = _parameters(body) if body else []
+    known = {name: _batched(name, batch[name].array) for name in names if name in batch}
+    if known:
+        arguments = {name: CallArgument(known.get(name)) for name in names}
+        call_method(run, model, "forward", CallArguments(named=arguments), certain=True)
 
 
 def _batched(name: str, array: Tensor) -> Tensor:

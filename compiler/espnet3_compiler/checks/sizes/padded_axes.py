@@ -6,9 +6,21 @@ A batch pads the first axis of a field, and ``NAME_lengths`` counts it.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from espnet3_compiler.checks.shapes.values import CallArgument, Tensor
+from espnet3_compiler.checks.shapes.values import Place, Tensor
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.syntax.span_key import first_per_location
+
+
+class FieldArray(NamedTuple):
+    """The value of a field of an item.
+
+    Attributes:
+        array: What it is.
+        place: Where it is written.
+    """
+
+    array: Tensor
+    place: Place | None
 
 
 class Field(NamedTuple):
@@ -17,14 +29,12 @@ class Field(NamedTuple):
     Attributes:
         name: The field.
         path: The class whose ``forward`` reads them.
-        given: Its value in an item, with its place.
-        array: What that is.
+        value: Its value in an item.
     """
 
     name: str
     path: str
-    given: CallArgument
-    array: Tensor
+    value: FieldArray
 
 
 def axis_findings(fields: Iterable[Field]) -> list[Diagnostic]:
@@ -33,7 +43,7 @@ def axis_findings(fields: Iterable[Field]) -> list[Diagnostic]:
 
 
 def _findings(field: Field) -> Iterator[Diagnostic]:
-    place, axis = field.given.place, _first_axis(field.array)
+    place, axis = field.value.place, _first_axis(field.value.array)
     if not place or not axis:
         return
     name = field.name
