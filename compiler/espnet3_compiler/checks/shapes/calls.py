@@ -14,11 +14,13 @@ from espnet3_compiler.checks.shapes.classes import ModelClass, model_class
 from espnet3_compiler.checks.shapes.frames import FollowedFunction, Run, memo_key
 from espnet3_compiler.checks.shapes.made.arrays import (
     GENERATOR,
+    KNOWN_METHODS,
     array_function,
+    constant_method,
     drawn_array,
-    numbered,
 )
 from espnet3_compiler.checks.shapes.made.lists import call_builtin
+from espnet3_compiler.checks.shapes.made.spectra import bands_of, spectra_of
 from espnet3_compiler.checks.shapes.methods import (
     item_method,
     register_buffer,
@@ -43,6 +45,7 @@ from espnet3_compiler.checks.shapes.values import (
     Layer,
     Part,
     Repeated,
+    Spectra,
     Tensor,
     Value,
     either,
@@ -88,6 +91,9 @@ def call_value(value: Value, arguments: CallArguments, frame: FollowedFunction) 
         found = _class_at(frame.run, value.path)
         called = found.called if found else "forward"
         return call_method(frame.run, value, called, arguments, certain=frame.certain)
+    if isinstance(value, Spectra):
+        audio = arguments.positional[0].value if arguments.positional else None
+        return spectra_of(value.bands, audio) if arguments.complete else None
     if not isinstance(value, Layer) or value.changed:
         mark_changed(arguments.values)
         return None
@@ -143,7 +149,7 @@ def call_by_name(
 def _other_call(name: str, path: str, arguments: CallArguments, frame: FollowedFunction) -> Value:
     """Return what something gives that is not of PyTorch."""
     library, body = frame.run.library, frame.body
-    made = array_function(path, arguments) if path else None
+    made = array_function(path, arguments) or bands_of(path, arguments) if path else None
     if made is not None:
         return made
     if path and is_local(library, path):
@@ -173,7 +179,7 @@ def call_on(owner: Value, name: str, arguments: CallArguments, frame: FollowedFu
             known = grown is not None and (name == "append" or isinstance(given, Group))
             frame.replace(owner, Group(grown or ()) if known else None)
             return None
-        case Layer() | Part() if name in _CHAINED:
+        case Layer() | Part() | Spectra() if name in _CHAINED:
             return owner
         case Layer() if name == "forward":
             return call_value(owner, arguments, frame)
@@ -181,9 +187,8 @@ def call_on(owner: Value, name: str, arguments: CallArguments, frame: FollowedFu
             owner.changed = True
         case Part() if name == "register_buffer" or name not in _HARMLESS:
             return _part_method(owner, name, arguments, frame)
-        case Constant() if name == "index" and arguments.positional:
-            texts = owner.value if isinstance(owner.value, list | tuple | str) else ()
-            return numbered(range(len(texts)), arguments.positional[0].place)
+        case Constant() if name in KNOWN_METHODS:
+            return constant_method(owner.value, name, arguments)
         case Constant(value=list()) | Repeated():
             frame.replace(owner, None)
         case Item():

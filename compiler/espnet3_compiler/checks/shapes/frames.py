@@ -6,8 +6,9 @@ from typing import Any
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.methods.refusals import changed_names
 from espnet3_compiler.checks.shapes.list_ends import BeyondEnd, beyond_end
-from espnet3_compiler.checks.shapes.names import module_constant
+from espnet3_compiler.checks.shapes.names import module_value
 from espnet3_compiler.checks.shapes.plain_values import PlainValue
 from espnet3_compiler.checks.shapes.refused_layers import RefusedLayer, refused_layer
 from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch, OverNumbered
@@ -32,6 +33,7 @@ _CONSTANTS = frozenset(
         *(ast.IfExp, ast.Subscript, ast.JoinedStr, ast.Tuple),
     )
 )
+_GROWING = (Group, Repeated, Item)
 _DEEPEST = 12
 _MOST_CALLS = 2000
 
@@ -42,6 +44,7 @@ class Run:
     Attributes:
         library: Reads the code of the recipe.
         follow: Follows the statements of a function; returns whether they certainly do not end.
+        evaluate: Returns what an expression is.
         mismatches: Sizes that do not fit.
         plain: Values of Python where tensors should be.
         refused: Layers that cannot be constructed.
@@ -56,13 +59,16 @@ class Run:
     """
 
     def __init__(
-        self, library: Library, follow: Callable[[Sequence[ast.stmt], "FollowedFunction"], bool]
+        self,
+        library: Library,
+        follow: Callable[[Sequence[ast.stmt], "FollowedFunction"], bool],
+        evaluate: Callable[[ast.expr, "FollowedFunction"], Value],
     ) -> None:
         self.library = library
         self.data = False
         self.over: list[OverNumbered] = []
         self.saved: list[tuple[str, Value]] = []
-        self.follow = follow
+        self.follow, self.evaluate = follow, evaluate
         self.mismatches: list[Mismatch] = []
         self.plain: list[PlainValue] = []
         self.refused: list[RefusedLayer] = []
@@ -188,6 +194,18 @@ class FollowedFunction:
             if name.startswith("self.") and isinstance(value, Constant | Group | Item | Repeated):
                 self.names[name] = None
 
+    def forget(self, item: ast.stmt) -> None:
+        """Forget what a statement may change."""
+        every = all_nodes(item)
+        stored = {
+            dotted_name(one) for one in every if isinstance(one, ast.expr) and _is_stored(one)
+        }
+        stored |= {one.asname or one.name for one in every if isinstance(one, ast.alias)}
+        stored.add(getattr(item, "name", None))  # of a function or class
+        for name in {*stored, *changed_names(item)} - {None, "", "self"}:
+            if name is not None and (name in stored or isinstance(self.names.get(name), _GROWING)):
+                self.names[name] = None
+
     def _places(self, node: ast.expr) -> tuple[Place, ...]:
         """Return what the constants came through that decide another one."""
         if isinstance(node, ast.Constant):
@@ -200,10 +218,22 @@ class FollowedFunction:
     def _module_constant(self, name: str) -> Value:
         key = ("constant", self.body.module, name)
         if key not in self.run.memo:
-            found = module_constant(self.run.library, self.body, name)
-            self.run.memo[key] = Constant(found[0]) if found else None
+            self.run.memo[key] = None  # of a name that is made of itself
+            self.run.memo[key] = self._find_module_constant(name)
         value: Constant | None = self.run.memo[key]
         return value
+
+    def _find_module_constant(self, name: str) -> Constant | None:
+        found = module_value(self.run.library, self.body, name)
+        if found is None:
+            return None
+        body, node = found
+        try:
+            return Constant(constant_value(node, {}))
+        except UnknownValueError:
+            frame = FollowedFunction(self.run, body, {}, certain=False)
+            value = self.run.evaluate(node, frame)
+        return value if isinstance(value, Constant) else None
 
 
 class _Known(Mapping[str, Any]):
@@ -227,6 +257,22 @@ class _Known(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.frame.names)
+
+
+def inner_bodies(item: ast.stmt) -> list[Sequence[ast.stmt]]:
+    """Return the statements in a statement, of which it is not known how often they run."""
+    match item:
+        case ast.While(body=body, orelse=other) | ast.For(body=body, orelse=other):
+            return [body, other]
+        case ast.Try(body=body, handlers=handlers, orelse=other, finalbody=last):
+            return [body, *(one.body for one in handlers), other, last]
+        case ast.Match(cases=cases):
+            return [one.body for one in cases]
+    return []
+
+
+def _is_stored(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Load)
 
 
 def memo_key(value: Value) -> object:

@@ -7,10 +7,10 @@ are followed, and a value that may be several has the shapes of all.
 import ast
 from collections.abc import Sequence
 
-from espnet3_compiler.checks.methods.refusals import changed_names
 from espnet3_compiler.checks.shapes.calls import call_by_name, call_on, call_value
-from espnet3_compiler.checks.shapes.frames import FollowedFunction, Run
-from espnet3_compiler.checks.shapes.made.lists import list_items
+from espnet3_compiler.checks.shapes.frames import FollowedFunction, Run, inner_bodies
+from espnet3_compiler.checks.shapes.made.arrays import KNOWN_METHODS
+from espnet3_compiler.checks.shapes.made.lists import constant_mapping, list_items
 from espnet3_compiler.checks.shapes.methods import store_item
 from espnet3_compiler.checks.shapes.names import absolute_name
 from espnet3_compiler.checks.shapes.operators import (
@@ -18,6 +18,7 @@ from espnet3_compiler.checks.shapes.operators import (
     UNKNOWN,
     attribute_of,
     indexed,
+    item_part,
     operated,
 )
 from espnet3_compiler.checks.shapes.tensors import SOME
@@ -36,17 +37,16 @@ from espnet3_compiler.checks.shapes.values import (
     either,
     mark_changed,
 )
-from espnet3_compiler.signature.flow import all_nodes, all_statements, child_nodes, dotted_name
+from espnet3_compiler.signature.flow import all_statements, child_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 
 _ENDS = (ast.Break, ast.Continue, ast.Return)
 _READING = ("dict", "len", "isinstance", "list", "sorted", "set")
-_GROWING = (Group, Repeated, Item)
 
 
 def start_run(library: Library) -> Run:
     """Return what the functions share that are followed from here on."""
-    return Run(library, _follow)
+    return Run(library, _follow, _evaluate)
 
 
 def _follow(statements: Sequence[ast.stmt], frame: FollowedFunction) -> bool:
@@ -77,20 +77,8 @@ def _follow_one(item: ast.stmt, frame: FollowedFunction) -> bool:
         case ast.Assert() | ast.Pass():
             pass
         case _:
-            return _follow_unsure(item, _bodies(item), frame)
+            return _follow_unsure(item, inner_bodies(item), frame)
     return False
-
-
-def _bodies(item: ast.stmt) -> list[Sequence[ast.stmt]]:
-    """Return the statements in a statement, of which it is not known how often they run."""
-    match item:
-        case ast.While(body=body, orelse=other) | ast.For(body=body, orelse=other):
-            return [body, other]
-        case ast.Try(body=body, handlers=handlers, orelse=other, finalbody=last):
-            return [body, *(one.body for one in handlers), other, last]
-        case ast.Match(cases=cases):
-            return [one.body for one in cases]
-    return []
 
 
 def _follow_with(item: ast.With, frame: FollowedFunction) -> bool:
@@ -116,7 +104,7 @@ def _follow_loop(item: ast.For, frame: FollowedFunction) -> bool:
     values = list_items(_evaluate(item.iter, frame))
     ends = any(isinstance(one, _ENDS) for part in item.body for one in all_statements(part))
     if values is None or item.orelse or ends:
-        return _follow_unsure(item, _bodies(item), frame)
+        return _follow_unsure(item, inner_bodies(item), frame)
     before: list[dict[str, Value]] = []
     for place, value in enumerate(values):
         same = place and all(one is values[place - 1] for one in values[place:])
@@ -170,26 +158,12 @@ def _follow_unsure(
     item: ast.stmt, bodies: Sequence[Sequence[ast.stmt]], frame: FollowedFunction
 ) -> bool:
     """Forget what a statement may change, of which it is not known how often it runs."""
-    _forget(item, frame)
+    frame.forget(item)
     before = len(frame.returned)
     for body in bodies:
         _follow(body, frame.part(dict(frame.names), certain=False))
     frame.certain = frame.certain and len(frame.returned) == before
     return False
-
-
-def _forget(item: ast.stmt, frame: FollowedFunction) -> None:
-    every = all_nodes(item)
-    stored = {dotted_name(one) for one in every if isinstance(one, ast.expr) and _is_stored(one)}
-    stored |= {one.asname or one.name for one in every if isinstance(one, ast.alias)}
-    stored.add(getattr(item, "name", None))  # of a function or class
-    for name in {*stored, *changed_names(item)} - {None, "", "self"}:
-        if name is not None and (name in stored or isinstance(frame.names.get(name), _GROWING)):
-            frame.names[name] = None
-
-
-def _is_stored(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Load)
 
 
 def _bind(target: ast.expr, value: Value, frame: FollowedFunction) -> None:
@@ -275,7 +249,9 @@ def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
             return value
         case ast.Dict():
             return _mapping(node, frame)
-        case ast.Lambda() | ast.SetComp() | ast.DictComp() | ast.Name():
+        case ast.DictComp():
+            return _comprehended_mapping(node, frame)
+        case ast.Lambda() | ast.SetComp() | ast.Name():
             return None
         case ast.BoolOp(values=[first, *_]):
             _evaluate(first, frame)
@@ -319,9 +295,10 @@ def _call(node: ast.Call, frame: FollowedFunction) -> Value:
 def _call_with(node: ast.Call, arguments: CallArguments, frame: FollowedFunction) -> Value:
     name = dotted_name(node.func)
     if name and not _is_known(name, frame):
-        owner = frame.look_up(name.removesuffix(".index")) if name.endswith(".index") else None
+        held, _, method = name.rpartition(".")
+        owner = frame.look_up(held) if held and method in KNOWN_METHODS else None
         if isinstance(owner, Constant):
-            return call_on(owner, "index", arguments, frame)
+            return call_on(owner, method, arguments, frame)
         return call_by_name(name, node, arguments, frame)
     called = frame.look_up(name) if name else None
     if called is not None or not isinstance(node.func, ast.Attribute):
@@ -362,7 +339,7 @@ def _argument(node: ast.expr, frame: FollowedFunction) -> CallArgument:
 def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
     """Return a part of a value."""
     if isinstance(value, Item):
-        return value.value_of(_key(index, frame))
+        return item_part(value, _key(index, frame), _argument(index, frame))
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
     places = [_place(one, frame) for one in parts]
     return indexed(value, places, _argument(index, frame), frame)
@@ -376,6 +353,8 @@ def _place(node: ast.expr, frame: FollowedFunction) -> object:
         numbers = [one.value if isinstance(one, Constant) else "" for one in known]
         whole = all(one is None or type(one) is int for one in numbers)
         return slice(*numbers) if whole else SOME
+    if (dotted_name(node) or "").endswith(".newaxis"):
+        return None
     value = _evaluate(node, frame)
     if isinstance(value, Tensor) and value.shapes == ((),):
         return SOME_NUMBER
@@ -402,6 +381,13 @@ def _comprehended(node: ast.ListComp | ast.GeneratorExp, frame: FollowedFunction
         _bind(loop.target, item, inner)
         values.append(_evaluate(node.elt, inner))
     return Group(tuple(values))
+
+
+def _comprehended_mapping(node: ast.DictComp, frame: FollowedFunction) -> Value:
+    """Return a mapping of constants that is made of a list; None for any other."""
+    pair = ast.Tuple([node.key, node.value], ast.Load())
+    rows = _comprehended(ast.ListComp(pair, node.generators), frame)
+    return constant_mapping(rows)
 
 
 def _chosen(test: ast.expr, body: ast.expr, other: ast.expr, frame: FollowedFunction) -> Value:

@@ -101,6 +101,20 @@ def indexed(
     return tensors.indexed(value, at) if isinstance(value, Tensor) else None
 
 
+def item_part(value: Item, key: str | None, index: CallArgument) -> Value:
+    """Return a field of a mapping, or the one number of several that it is in any case.
+
+    Args:
+        value: The mapping.
+        key: The name of the field; None where it is not known.
+        index: What it is looked up by.
+    """
+    if key or not value.closed:
+        return value.value_of(key)
+    held = [one.value for one in value.fields.values()]
+    return numbered([one.value if isinstance(one, Constant) else one for one in held], index.place)
+
+
 def _may_be_number(value: Value) -> bool:
     if isinstance(value, Constant):
         return isinstance(value.value, int | float | complex)

@@ -241,6 +241,12 @@ Shape = tuple[Size | None, ...]
 """The sizes of all dimensions; None for one that is not known."""
 
 
+class Spectra(NamedTuple):
+    """A layer that makes spectra of audio: a dimension of bands and one of frames."""
+
+    bands: Size | None
+
+
 CODES = 0x10FFFF
 """The highest number that ``ord`` gives."""
 
@@ -273,7 +279,7 @@ class Tensor(NamedTuple):
     channels: bool = False
 
 
-Value = Constant | Layer | Part | Group | Repeated | Item | Tensor | None
+Value = Constant | Layer | Part | Group | Repeated | Item | Spectra | Tensor | None
 """What a value is; None where that is not known."""
 
 

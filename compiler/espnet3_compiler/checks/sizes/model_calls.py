@@ -33,7 +33,7 @@ from espnet3_compiler.signature.flow import all_nodes
 from espnet3_compiler.syntax.tree import Mapping, Node, node_at
 
 _SPLITS = {"train": ("train", "valid"), "infer": ("test",)}
-_LENGTHS = "_lengths"
+_LENGTHS, _STEP = "_lengths", "training_step"
 
 Batch = dict[str, FieldArray]
 """The fields of an item that a model is called with."""
@@ -64,8 +64,10 @@ def check_model(
         for name, array in batch.items()
         if name not in single and _reads_lengths(run, model, name)
     )
+    found_class = model_class(run.library, model.path)
+    steps = kind == "train" and found_class is not None and found_class.steps
     for batch in telling:
-        _call(run, model, batch)
+        (_call_step if steps else _call)(run, model, batch)
     run.mismatches = [one for one in run.mismatches if one.got.field]
     found += layer_findings(run) + numbering_findings(run.over)
     changed = found and changes_layers(run, recipe_modules(recipe, resolved))
@@ -108,14 +110,14 @@ def _tells(field: FieldArray) -> bool:
 
 
 def _made(run: Run, node: Mapping) -> Part | None:
-    """Return the object that is the model; None where it is not known, or has steps of its own."""
+    """Return the object that is the model; None where it is not known."""
     path, arguments = target_path(node), target_arguments(run, node, ())
     found = model_class(run.library, path)
     if found:
-        return None if found.steps else construct(run, path, arguments, certain=True)
+        return construct(run, path, arguments, certain=True)
     made = call_function(run, path, arguments, certain=True)
-    found = model_class(run.library, made.path) if isinstance(made, Part) else None
-    return made if isinstance(made, Part) and found and not found.steps else None
+    known = isinstance(made, Part) and model_class(run.library, made.path)
+    return made if isinstance(made, Part) and known else None
 
 
 def _parameters(body: FunctionBody) -> list[str]:
@@ -139,6 +141,15 @@ def _call(run: Run, model: Part, batch: Batch) -> None:
     if known:
         arguments = {name: CallArgument(known.get(name)) for name in names}
         call_method(run, model, "forward", CallArguments(named=arguments), certain=True)
+
+
+def _call_step(run: Run, model: Part, batch: Batch) -> None:
+    """Call ``training_step`` of a ``LightningModule`` with a batch, which is a mapping."""
+    body = method_body(run.library, model.path, _STEP)
+    fields = {name: CallArgument(_batched(name, one.array)) for name, one in batch.items()}
+    for name in _parameters(body)[:1] if body else []:
+        arguments = CallArguments(named={name: CallArgument(Item(fields))})
+        call_method(run, model, _STEP, arguments, certain=True)
 
 
 def _batched(name: str, array: Tensor) -> Tensor:

@@ -25,6 +25,9 @@ from espnet3_compiler.checks.shapes.values import (
 NUMBER = Tensor(((),))
 """A number that is not known."""
 
+KNOWN_METHODS = ("index", "get", "split")
+"""Methods of lists, mappings and texts of which ``constant_method`` knows the result."""
+
 _RANKS = (0, *tensors.RANKS)
 _OF_VALUES = ("array", "asarray", "ascontiguousarray", "as_tensor", "tensor", "from_numpy")
 _OF_SIZES = ("zeros", "ones", "empty", "rand", "randn")
@@ -36,7 +39,7 @@ _CHANGING = frozenset(("ndmin", "retstep", "channels_first", "always_2d", "mono"
 GENERATOR = "numpy.random.Generator"
 _READERS = {
     "soundfile.read": Group((tensors.any_tensor((1, 2)), NUMBER)),
-    "librosa.load": Group((tensors.any_tensor((1, 2)), NUMBER)),
+    "librosa.load": Group((Tensor(((None,),)), NUMBER)),
     "torchaudio.load": Group((Tensor(((None, None),), channels=True), NUMBER)),
 }
 """What functions that read audio give: samples and their rate."""
@@ -182,6 +185,28 @@ def numbered(numbers: Sequence[Any], place: Place | None) -> Value:
     if not whole or not place:
         return None
     return NUMBER._replace(numbering=Numbering(max(numbers), place))
+
+
+def constant_method(known: Any, name: str, arguments: CallArguments) -> Value:
+    """Return what a method of a list, text or mapping gives that is known.
+
+    Args:
+        known: The list, text or mapping.
+        name: The method: ``index``, ``get`` or ``split``.
+        arguments: What it is called with.
+    """
+    given = arguments.positional
+    place = given[0].place if given else None
+    if name == "index" and isinstance(known, list | tuple | str):
+        return numbered(range(len(known)), place)
+    if name == "get" and isinstance(known, dict):
+        usual = given[1].value if len(given) > 1 else None
+        more = [usual.value] if isinstance(usual, Constant) else []
+        return numbered([*known.values(), *more], place) if len(more) == len(given) - 1 else None
+    plain = all(isinstance(one.value, Constant) for one in given)
+    if name == "split" and isinstance(known, str) and plain and not arguments.named:
+        return Constant(known.split(*(one.value.value for one in given[:1])))  # type: ignore[union-attr]
+    return None
 
 
 def code_of(given: CallArgument) -> Value:

@@ -9,6 +9,7 @@ from espnet3_compiler.checks.shapes.values import (
     Group,
     Item,
     Layer,
+    Tensor,
     Value,
 )
 
@@ -21,6 +22,8 @@ def call_builtin(name: str, arguments: CallArguments) -> Value:
     given = [one.value for one in arguments.positional]
     if name == "ord" and given:
         return code_of(arguments.positional[0])
+    if name == "int" and len(given) == 1 and isinstance(given[0], Tensor):
+        return given[0]
     if name in _COUNTING and not all(isinstance(one, Constant | Group) for one in given):
         return NUMBER
     if name == "dict" and arguments.complete and len(given) < len("ab"):
@@ -40,6 +43,20 @@ def call_builtin(name: str, arguments: CallArguments) -> Value:
     if len(lists) == 1 and name in _ONE_LIST:
         return Group(tuple(_ONE_LIST[name](lists[0])))
     return None
+
+
+def constant_mapping(rows: Value) -> Value:
+    """Return the mapping that pairs of constants make; None where one of them is not known."""
+    found = {}
+    for row in rows.items if isinstance(rows, Group) else ():
+        match row:
+            case Group(items=(Constant(value=str() | int() as key), Constant(value=value))):
+                found[key] = value
+            case Constant(value=(str() | int() as key, value)):
+                found[key] = value
+            case _:
+                return None
+    return Constant(found) if found else None
 
 
 def _range(numbers: Sequence[int]) -> Value:
