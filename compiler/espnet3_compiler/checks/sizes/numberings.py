@@ -19,10 +19,11 @@ def _finding(found: OverNumbered) -> Diagnostic:
     count, last = found.argument.number, numbering.highest
     spans = {span_key(one.span): one.span for one in places if one is not place}
     spans.pop(span_key(place.span), None)
-    goes = "the last letter has" if numbering.letters else "the last label has"
+    what, rows = ("letters" if numbering.letters else "labels"), found.layer.kind == "Embedding"
     return Diagnostic(
         "R434",
-        f"{found.layer.shown} has {count}, numbered from 0, and {goes} {last}",
+        f"{found.layer.shown} has {count} {'rows' if rows else 'scores'}, 0 to {(count or 1) - 1}, and the "
+        f"numbers of {what} go up to {last}",
         Label(place.span, f"{count}, not {last + 1}"),
         (
             Label(numbering.place.span, f"up to {last} by this"),

@@ -61,6 +61,6 @@ def _findings(field: Field) -> Iterator[Diagnostic]:
 def _first_axis(array: Tensor) -> str:
     """Return what the first axis of an array is if it is certainly not that of time."""
     if array.channels:
-        return "that of its channels"
+        return "the axis of channels"
     first = [shape[0] if len(shape) > 1 else None for shape in array.shapes]
     return "always 1" if first and all(one and one.value == 1 for one in first) else ""

@@ -318,7 +318,11 @@ def test_what_is_said(found):
     item = ['return {"x": np.zeros((4, 7)), "label": LABELS.index(row["text"])}']
     recipe = RECIPE.replace("size: 6", "size: 7, classes: 2")
     assert found(item, [f"loss = {SCORE}".replace("first(x)", "first(x).mean(1)")], recipe) == [
-        ("R434", "2", "nn.Linear(8, classes) has 2, numbered from 0, and the last label has 2")
+        (
+            "R434",
+            "2",
+            "nn.Linear(8, classes) has 2 scores, 0 to 1, and the numbers of labels go up to 2",
+        )
     ]
     assert found(item, ["x = self.first(x)"]) == [
         ("R524", "6", 'nn.Linear(size, 8) takes a size of 6, and gets 7 in "x" of each item')
