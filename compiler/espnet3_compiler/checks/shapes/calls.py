@@ -61,6 +61,7 @@ _HARMLESS = (
     "register_buffer",
 )
 _OF_TENSORS = ("torch", "torch.nn.functional", "torch.nn.utils.rnn")
+_IGNORED = "ignore_index"
 _SCORED = ("cross_entropy", "nll_loss")
 _WRAPPING = ("weight_norm", "spectral_norm")
 _FIRST_NAMES = ("input", "query", "src", "tgt")
@@ -136,7 +137,7 @@ def call_by_name(
             layer.name, layer.call = name, call
         return layer
     if module in _OF_TENSORS:
-        if last in _SCORED:
+        if last in _SCORED and _IGNORED not in arguments.named:
             frame.report_over(over_scored([one.value for one in arguments.positional]))
         return _function(path, arguments)
     if path in ("numpy.save", "numpy.load"):
@@ -189,7 +190,7 @@ def call_on(owner: Value, name: str, arguments: CallArguments, frame: FollowedFu
             return _part_method(owner, name, arguments, frame)
         case Constant() if name in KNOWN_METHODS:
             return constant_method(owner.value, name, arguments)
-        case Constant(value=list()) | Repeated():
+        case Constant(value=list() | dict()) | Repeated():
             frame.replace(owner, None)
         case Item():
             return item_method(owner, name, arguments, frame)

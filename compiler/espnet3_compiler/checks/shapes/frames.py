@@ -33,7 +33,6 @@ _CONSTANTS = frozenset(
         *(ast.IfExp, ast.Subscript, ast.JoinedStr, ast.Tuple),
     )
 )
-_GROWING = (Group, Repeated, Item)
 _DEEPEST = 12
 _MOST_CALLS = 2000
 
@@ -203,7 +202,7 @@ class FollowedFunction:
         stored |= {one.asname or one.name for one in every if isinstance(one, ast.alias)}
         stored.add(getattr(item, "name", None))  # of a function or class
         for name in {*stored, *changed_names(item)} - {None, "", "self"}:
-            if name is not None and (name in stored or isinstance(self.names.get(name), _GROWING)):
+            if name is not None and (name in stored or _may_grow(self.names.get(name))):
                 self.names[name] = None
 
     def _places(self, node: ast.expr) -> tuple[Place, ...]:
@@ -269,6 +268,11 @@ def inner_bodies(item: ast.stmt) -> list[Sequence[ast.stmt]]:
         case ast.Match(cases=cases):
             return [one.body for one in cases]
     return []
+
+
+def _may_grow(value: Value) -> bool:
+    plain = isinstance(value, Constant) and isinstance(value.value, list | dict)
+    return plain or isinstance(value, Group | Repeated | Item)
 
 
 def _is_stored(node: ast.expr) -> bool:

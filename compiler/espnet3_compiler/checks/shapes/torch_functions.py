@@ -66,7 +66,7 @@ def apply_function(name: str, given: Sequence[Value], named: Named) -> Value:
         return Group((first, None))
     if name in _KEEPING or name == "clamp_min":
         return first
-    first = first._replace(numbering=None)
+    numbering, first = first.numbering, first._replace(numbering=None)
     if name in _SAME:
         return first
     if name in _CLAMPS:
@@ -76,7 +76,8 @@ def apply_function(name: str, given: Sequence[Value], named: Named) -> Value:
         return tensors.broadcast(first, rest[0]) if rest else None
     if name in (*_REDUCING, *_REDUCING_TO_PAIRS):
         return _reduced(name, first, rest, named)
-    return _MOVES[name](first, rest, named) if name in _MOVES else None
+    moved = _MOVES[name](first, rest, named) if name in _MOVES else None
+    return moved._replace(numbering=numbering) if isinstance(moved, Tensor) else moved
 
 
 def _number(value: Value) -> Any:
@@ -124,19 +125,22 @@ def _reduced(name: str, first: Tensor, rest: Sequence[Value], named: Named) -> V
 
 def _reshaped(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
     """Return a tensor of a shape that is written out, as far as its sizes are known."""
-    single = rest[0] if len(rest) == 1 else None
-    sizes: Sequence[Value] = single.items if isinstance(single, Group) else rest
-    if isinstance(single, Constant) and isinstance(single.value, tuple | list):
-        sizes = [Constant(one) for one in single.value]
-    if (
-        not sizes
-        or named
-        or not first.shapes
-        or any(isinstance(one, Tensor) and one.shapes != ((),) for one in sizes)
-    ):
+    if len(rest) == 1:
+        rest = _listed(rest[0])
+    if not rest or named or not first.shapes:
         return None
-    numbers = [_number(one) for one in sizes]
+    numbers = [_number(one) for one in rest]
     return Tensor((tuple(Size(n) if type(n) is int and n > 0 else None for n in numbers),))
+
+
+def _listed(value: Value) -> Sequence[Value]:
+    """Return the sizes that a single argument says; none where it may be several, or a type."""
+    if isinstance(value, Group):
+        return value.items
+    if isinstance(value, Constant) and isinstance(value.value, tuple | list):
+        return [Constant(one) for one in value.value]
+    single = isinstance(value, Constant) and type(value.value) is int
+    return [value] if single or (isinstance(value, Tensor) and value.shapes == ((),)) else []
 
 
 def _unfolded(first: Tensor, rest: Sequence[Value], named: Named) -> Value:

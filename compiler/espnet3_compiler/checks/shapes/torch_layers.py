@@ -185,7 +185,7 @@ def over_numbered(layer: Layer, given: Sequence[Value]) -> Iterator[OverNumbered
         layer: The layer.
         given: What it is called with.
     """
-    if layer.kind in _LOSSES:
+    if layer.kind in _LOSSES and "ignore_index" not in layer.arguments:
         yield from over_scored(given)
     rows = layer.arguments.get("num_embeddings") if layer.kind == "Embedding" else None
     if rows and given and isinstance(given[0], Tensor):

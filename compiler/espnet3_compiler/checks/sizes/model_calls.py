@@ -130,7 +130,8 @@ def _reads_lengths(run: Run, model: Part, name: str) -> bool:
     body, lengths = method_body(run.library, model.path, "forward"), name + _LENGTHS
     if body is None or lengths not in _parameters(body):
         return False
-    return any(isinstance(one, ast.Name) and one.id == lengths for one in all_nodes(body.node))
+    names = [one for one in all_nodes(body.node) if isinstance(one, ast.Name)]
+    return any(one.id == lengths and isinstance(one.ctx, ast.Load) for one in names)
 
 
 def _call(run: Run, model: Part, batch: Batch) -> None:

@@ -19,11 +19,12 @@ def _finding(found: OverNumbered) -> Diagnostic:
     count, last = found.argument.number, numbering.highest
     spans = {span_key(one.span): one.span for one in places if one is not place}
     spans.pop(span_key(place.span), None)
-    what, rows = ("letters" if numbering.letters else "labels"), found.layer.kind == "Embedding"
+    rows = "rows" if found.layer.kind == "Embedding" else "scores"
+    what = "letters" if numbering.letters else "labels"
     return Diagnostic(
         "R434",
-        f"{found.layer.shown} has {count} {'rows' if rows else 'scores'}, 0 to {(count or 1) - 1}, and the "
-        f"numbers of {what} go up to {last}",
+        f"{found.layer.shown} has {count} {rows}, 0 to {(count or 1) - 1}, and the numbers of "
+        f"{what} go up to {last}",
         Label(place.span, f"{count}, not {last + 1}"),
         (
             Label(numbering.place.span, f"up to {last} by this"),

@@ -130,6 +130,9 @@ def found(check):
         ("np.stack([np.zeros(7) for _ in row])", True),
         ("np.load(row['npy'])", False),
         ("unknown(row)", False),
+        ("x.reshape(-1, 7)", True),
+        ("x.reshape(row['shape'])", False),
+        ("x.view(torch.int16)", False),
         ("torch.zeros(9, 7) if rate else torch.zeros(9, 6)", False),
     ],
 )
@@ -198,6 +201,24 @@ def test_numbers_of_labels(found, label, classes, wrong):
 
 
 @pytest.mark.parametrize(
+    "score",
+    [
+        "nn.functional.cross_entropy(self.head(self.first(x)), label, ignore_index=2)",
+        "nn.CrossEntropyLoss(ignore_index=2)(self.head(self.first(x)), label)",
+        "self.loss(self.head(self.first(x)), label.clamp(max=1))",
+        "self.loss(self.head(self.first(x)), label // 2)",
+        "self.loss(self.head(self.first(x))[:, :2], label)",
+        "self.loss(self.head(self.first(x)), torch.where(label > 1, 0, label))",
+        "self.loss(torch.cat([self.head(self.first(x)), x[:, :1]], 1), label)",
+    ],
+)
+def test_labels_that_are_others_for_the_loss(found, score):
+    recipe = RECIPE.replace("size: 6", "size: 6, classes: 2")
+    item = ['return {"x": np.zeros(6, np.float32), "label": LABELS.index(row["text"])}']
+    assert found(item, [f"loss = {score}"], recipe) == []
+
+
+@pytest.mark.parametrize(
     ("letters", "rows", "wrong"),
     [
         ("[ord(c) - 96 for c in row['text']]", 26, True),
@@ -242,7 +263,8 @@ def test_axes_before_that_of_time(found, value, wrong):
     item = [f'return {{"x": {value}}}']
     said = found(item, ["x = x * (x_lengths > 1)"])
     assert [code for code, _, _ in said] == (["R431"] if wrong else [])
-    assert found(item, ["x = x * 2"]) == []
+    for other in ("x = x * 2", "del x_lengths"):
+        assert found(item, [other]) == []
 
 
 PREPARED = """
