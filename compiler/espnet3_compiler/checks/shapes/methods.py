@@ -28,7 +28,14 @@ def register_buffer(arguments: CallArguments, frame: FollowedFunction) -> None:
 
 
 def item_method(owner: Item, name: str, arguments: CallArguments, frame: FollowedFunction) -> Value:
-    """Return what a method of a mapping gives, after what it changes."""
+    """Return what a method of a mapping gives, after what it changes.
+
+    Args:
+        owner: The mapping.
+        name: The method.
+        arguments: What it is called with.
+        frame: The function in which it is called.
+    """
     first = arguments.positional[0] if arguments.positional else None
     key = first.value.value if first and isinstance(first.value, Constant) else None
     known = key if isinstance(key, str) else None
@@ -36,7 +43,8 @@ def item_method(owner: Item, name: str, arguments: CallArguments, frame: Followe
         return Item(owner.fields, closed=owner.closed)
     if name == "update":
         given = first.value if first else Item(closed=True)
-        frame.replace(owner, owner.updated(given).updated(Item(arguments.named, closed=True)))
+        more = Item(arguments.named, closed=True) if arguments.complete else None
+        frame.replace(owner, owner.updated(given).updated(more))
     elif name == "pop":
         frame.replace(owner, owner.without(known))
     elif name not in ("get", "items", "keys", "values"):
@@ -47,7 +55,14 @@ def item_method(owner: Item, name: str, arguments: CallArguments, frame: Followe
 def tensor_method(
     owner: Tensor, name: str, arguments: CallArguments, frame: FollowedFunction
 ) -> Value:
-    """Return what a method of a tensor gives, after what it changes."""
+    """Return what a method of a tensor gives, after what it changes.
+
+    Args:
+        owner: The tensor.
+        name: The method.
+        arguments: What it is called with.
+        frame: The function in which it is called.
+    """
     named = {key: one.value for key, one in arguments.named.items()}
     given = [owner, *(one.value for one in arguments.positional)]
     found = apply_function(name, given, named) if arguments.complete else None
@@ -77,7 +92,14 @@ def store_item(owner: Value, key: str | None, given: CallArgument, frame: Follow
 def stored_array(
     name: str, call: ast.Call, arguments: CallArguments, frame: FollowedFunction
 ) -> Value:
-    """Note an array that is saved, or return one of those that are saved under the same name."""
+    """Note an array that is saved, or return one of those that are saved under the same name.
+
+    Args:
+        name: ``save`` or ``load``.
+        call: The call.
+        arguments: What it is given.
+        frame: The function in which it stands.
+    """
     if not call.args or not frame.run.data:
         return None
     key, saved = _file_name(call.args[0]), frame.run.saved
