@@ -17,25 +17,37 @@ from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
 from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Mapping, is_null, node_at
+from espnet3_compiler.syntax.tree import Mapping, is_null, node_at, to_python
 from espnet3_schemas import TARGET
 
 _ROLES = {"train": "training", "infer": "inference"}
+
+_READ = ("dataset", "dataloader", "input_key")
+"""The keys of a config that say what a model is called with."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R524 for sizes, R434 for numbers of labels, R431 for lengths of another axis."""
     found: list[Diagnostic] = []
+    seen: set[str] = set()
     for kind in _ROLES if recipe.complete else ():
         for stage in stages_of_kind(kind, recipe):
-            found += _check_stage(stage, kind, recipe, resolved)
+            found += _check_stage(stage, kind, recipe, resolved, seen)
     yield from first_per_location(found)
 
 
 def _check_stage(
-    stage: StageDecl, kind: str, recipe: Recipe, resolved: Resolved
+    stage: StageDecl, kind: str, recipe: Recipe, resolved: Resolved, seen: set[str]
 ) -> list[Diagnostic]:
-    """Return what is wrong with the items that a stage gives its model."""
+    """Return what is wrong with the items that a stage gives its model.
+
+    Args:
+        stage: The stage.
+        kind: Its kind.
+        recipe: The recipe.
+        resolved: The values of its configs.
+        seen: The models and data that were looked at for other stages; grows.
+    """
     config = certain_config(stage, _ROLES[kind], resolved)
     model = model_of(stage, resolved) if config else None
     if config is None or model is None or not _is_own(recipe, model):
@@ -44,6 +56,11 @@ def _check_stage(
     collate = node_at(config, ("dataloader", "collate_fn", TARGET))
     if text_of(collate) != COLLATE or not (runner is None or is_null(runner)):
         return []
+    parts = [config.get(name) for name in _READ]
+    key = repr((kind, *(to_python(one) if one else None for one in (model, *parts))))
+    if key in seen:
+        return []
+    seen.add(key)
     from espnet3_compiler.checks.sizes.model_calls import check_model  # only what needs it
 
     return check_model(model, config, kind, recipe, resolved)
