@@ -88,6 +88,7 @@ from espnet3_compiler.checks.settings import (
     test_sets,
 )
 from espnet3_compiler.checks.shapes import item_losses, layer_sizes, refused_configs
+from espnet3_compiler.checks.sizes import item_sizes
 from espnet3_compiler.checks.stages import (
     checkpoints,
     kind_methods,
@@ -245,6 +246,7 @@ ALL: tuple[Check, ...] = (
     refused_values.check,
     refused_configs.check,
     layer_sizes.check,
+    item_sizes.check,
     text_values.check,
     metric_columns.check,
     metric_values.check,

@@ -149,7 +149,9 @@ def test_settings_of_a_training(check, settings, found):
         ("create_dataset: {}", ("R603", "train_tokenizer")),
         ("tokenizer: {vocab_size: 3}", ("R605", "3")),
         ("tokenizer: {vocab_size: 4}", None),
-        ("tokenizer: {vocab_size: 3, model_type: char}", None),
+        ("tokenizer: {vocab_size: 5, model_type: char}", ("R605", "5")),
+        ("tokenizer: {vocab_size: 6, model_type: char}", None),
+        ("tokenizer: {vocab_size: 5, model_type: char, user_defined_symbols: [<a>]}", None),
         (
             "tokenizer: {vocab_size: 4, model_type: word, user_defined_symbols: [a, b]}",
             ("R605", "4"),

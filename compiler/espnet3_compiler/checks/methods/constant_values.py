@@ -77,6 +77,9 @@ def _value(node: ast.expr, known: Known) -> Any:
             return _named(node, known)
         case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items):
             return _GROUPS[type(node)](_value(item, known) for item in items)
+        case ast.Dict(keys=keys, values=values) if None not in keys:
+            pairs = zip((key for key in keys if key), values, strict=True)
+            return {_value(key, known): _value(one, known) for key, one in pairs}
         case ast.UnaryOp() | ast.BinOp() | ast.BoolOp() | ast.Compare():
             return _operated(node, known)
         case ast.IfExp(test=test, body=body, orelse=other):

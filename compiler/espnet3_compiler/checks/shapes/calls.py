@@ -1,7 +1,7 @@
 """What calls give: of layers, of functions of PyTorch, of classes and functions of the recipe."""
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
@@ -12,17 +12,40 @@ from espnet3_compiler.checks.data.bodies import (
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.checks.shapes.classes import ModelClass, model_class
 from espnet3_compiler.checks.shapes.frames import FollowedFunction, Run, memo_key
+from espnet3_compiler.checks.shapes.made.arrays import (
+    GENERATOR,
+    KNOWN_METHODS,
+    array_function,
+    constant_method,
+    drawn_array,
+)
+from espnet3_compiler.checks.shapes.made.lists import call_builtin
+from espnet3_compiler.checks.shapes.made.spectra import bands_of, spectra_of
+from espnet3_compiler.checks.shapes.methods import (
+    item_method,
+    register_buffer,
+    stored_array,
+    tensor_method,
+)
 from espnet3_compiler.checks.shapes.names import absolute_name, is_builtin, is_local
 from espnet3_compiler.checks.shapes.plain_values import plain_values
 from espnet3_compiler.checks.shapes.torch_functions import apply_function
-from espnet3_compiler.checks.shapes.torch_layers import apply_layer, read_layer
+from espnet3_compiler.checks.shapes.torch_layers import (
+    apply_layer,
+    over_numbered,
+    over_scored,
+    read_layer,
+)
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     CallArguments,
     Constant,
     Group,
+    Item,
     Layer,
     Part,
+    Repeated,
+    Spectra,
     Tensor,
     Value,
     either,
@@ -31,7 +54,6 @@ from espnet3_compiler.checks.shapes.values import (
 )
 from espnet3_compiler.signature.flow import dotted_name, own_nodes
 
-_MOST_ITEMS = 64
 _CHAINED = ("eval", "train", "to", "cuda", "cpu", "float", "half", "double", "requires_grad_")
 _HARMLESS = (
     *("parameters", "named_parameters", "children", "named_children", "modules", "state_dict"),
@@ -39,8 +61,23 @@ _HARMLESS = (
     "register_buffer",
 )
 _OF_TENSORS = ("torch", "torch.nn.functional", "torch.nn.utils.rnn")
+_IGNORED = "ignore_index"
+_SCORED = ("cross_entropy", "nll_loss")
 _WRAPPING = ("weight_norm", "spectral_norm")
 _FIRST_NAMES = ("input", "query", "src", "tgt")
+
+
+def call_function(run: Run, path: str, arguments: CallArguments, *, certain: bool) -> Value:
+    """Return what a function of the recipe returns.
+
+    Args:
+        run: What is shared.
+        path: Its dotted path.
+        arguments: What it is given.
+        certain: Whether it is certainly called.
+    """
+    body = function_body(run.library, path)
+    return _called(run, body, None, arguments, certain=certain) if body else None
 
 
 def call_value(value: Value, arguments: CallArguments, frame: FollowedFunction) -> Value:
@@ -52,7 +89,12 @@ def call_value(value: Value, arguments: CallArguments, frame: FollowedFunction) 
         frame: The function in which it is called.
     """
     if isinstance(value, Part):
-        return call_method(frame.run, value, "forward", arguments, certain=frame.certain)
+        found = _class_at(frame.run, value.path)
+        called = found.called if found else "forward"
+        return call_method(frame.run, value, called, arguments, certain=frame.certain)
+    if isinstance(value, Spectra):
+        audio = arguments.positional[0].value if arguments.positional else None
+        return spectra_of(value.bands, audio) if arguments.complete else None
     if not isinstance(value, Layer) or value.changed:
         mark_changed(arguments.values)
         return None
@@ -63,6 +105,7 @@ def call_value(value: Value, arguments: CallArguments, frame: FollowedFunction) 
     if not arguments.complete:
         given = [None]
     if value.kind != "Sequential":
+        frame.report_over(over_numbered(value, given))
         return apply_layer(value, given, frame.report)
     after = given[0] if given else None
     for one in value.layers:
@@ -89,18 +132,31 @@ def call_by_name(
     if module == "torch.nn":
         if arguments.complete:
             frame.report_refused(path, arguments)
-        made = _layer(last, arguments)
-        if isinstance(made, Layer):
-            made.name, made.call = name, call
-        return made
+        layer = _layer(last, arguments)
+        if isinstance(layer, Layer):
+            layer.name, layer.call = name, call
+        return layer
     if module in _OF_TENSORS:
-        return _function(last, arguments)
+        if last in _SCORED and _IGNORED not in arguments.named:
+            frame.report_over(over_scored([one.value for one in arguments.positional]))
+        return _function(path, arguments)
+    if path in ("numpy.save", "numpy.load"):
+        return stored_array(last, call, arguments, frame)
     if module.startswith("torch.nn.utils") and last in _WRAPPING and arguments.positional:
         return arguments.positional[0].value
+    return _other_call(name, path, arguments, frame)
+
+
+def _other_call(name: str, path: str, arguments: CallArguments, frame: FollowedFunction) -> Value:
+    """Return what something gives that is not of PyTorch."""
+    library, body = frame.run.library, frame.body
+    made = array_function(path, arguments) or bands_of(path, arguments) if path else None
+    if made is not None:
+        return made
     if path and is_local(library, path):
         return _own(path, arguments, frame)
     if not path and is_builtin(library, body, name):
-        return _builtin(name, arguments)
+        return call_builtin(name, arguments)
     mark_changed(arguments.values)
     return None
 
@@ -116,7 +172,7 @@ def call_on(owner: Value, name: str, arguments: CallArguments, frame: FollowedFu
     """
     match owner:
         case Tensor():
-            return _tensor_method(owner, name, arguments, frame)
+            return tensor_method(owner, name, arguments, frame)
         case Group(items=items):
             given = arguments.positional[0].value if len(arguments.positional) == 1 else None
             more = given.items if isinstance(given, Group) else ()
@@ -124,31 +180,38 @@ def call_on(owner: Value, name: str, arguments: CallArguments, frame: FollowedFu
             known = grown is not None and (name == "append" or isinstance(given, Group))
             frame.replace(owner, Group(grown or ()) if known else None)
             return None
+        case Layer() | Part() | Spectra() if name in _CHAINED:
+            return owner
         case Layer() if name == "forward":
             return call_value(owner, arguments, frame)
-        case Layer() | Part() if name in _CHAINED:
-            return owner
         case Layer() if name not in _HARMLESS:
             owner.changed = True
-        case Part() if name not in _HARMLESS:
-            if owner is frame.names.get("self") and not frame.method:
-                frame.forget_own()
-            return call_method(frame.run, owner, name, arguments, certain=frame.certain)
-        case Constant(value=list()):
+        case Part() if name == "register_buffer" or name not in _HARMLESS:
+            return _part_method(owner, name, arguments, frame)
+        case Constant() if name in KNOWN_METHODS:
+            return constant_method(owner.value, name, arguments)
+        case Constant(value=list() | dict()) | Repeated():
             frame.replace(owner, None)
+        case Item():
+            return item_method(owner, name, arguments, frame)
     mark_changed(arguments.values)
     return None
 
 
-def _tensor_method(
-    owner: Tensor, name: str, arguments: CallArguments, frame: FollowedFunction
+def _part_method(
+    owner: Part, name: str, arguments: CallArguments, frame: FollowedFunction
 ) -> Value:
-    named = {key: one.value for key, one in arguments.named.items()}
-    given = [owner, *(one.value for one in arguments.positional)]
-    found = apply_function(name, given, named) if arguments.complete else None
-    if found is None and name.endswith("_"):
-        frame.replace(owner, None)  # it is changed itself
-    return found
+    """Return what a method of an object of the recipe gives, or of a random generator."""
+    if owner.path == GENERATOR:
+        return drawn_array(arguments)
+    own = owner is frame.names.get("self")
+    if name == "register_buffer":
+        if own:
+            register_buffer(arguments, frame)
+        return None
+    if own and not frame.method:
+        frame.forget_own()
+    return call_method(frame.run, owner, name, arguments, certain=frame.certain)
 
 
 def _layer(name: str, arguments: CallArguments) -> Value:
@@ -164,19 +227,21 @@ def _layer(name: str, arguments: CallArguments) -> Value:
     return made
 
 
-def _function(name: str, arguments: CallArguments) -> Value:
+def _function(path: str, arguments: CallArguments) -> Value:
     named = {key: one.value for key, one in arguments.named.items()}
     given = [one.value for one in arguments.positional]
-    return apply_function(name, given, named) if arguments.complete else None
+    name = path.rpartition(".")[2]
+    found = apply_function(name, given, named) if arguments.complete else None
+    return array_function(path, arguments) if found is None else found
 
 
 def _own(path: str, arguments: CallArguments, frame: FollowedFunction) -> Value:
     """Return what a class or function of the recipe gives."""
     for one in arguments.values:
-        if isinstance(one, Group):
+        if isinstance(one, Group | Repeated | Item):
             frame.replace(one, None)  # a list may grow in there
     known = any(map(holds_layers, arguments.values))
-    if frame.method and not known:
+    if frame.method and not known and not frame.run.data:
         return None  # so it is for sizes that are computed while it runs
     body = function_body(frame.run.library, path)
     if body is not None:
@@ -185,54 +250,6 @@ def _own(path: str, arguments: CallArguments, frame: FollowedFunction) -> Value:
     if made is None:
         mark_changed(arguments.values)
     return made
-
-
-def _builtin(name: str, arguments: CallArguments) -> Value:
-    """Return what a function of Python gives that makes or goes through a list."""
-    given = [one.value for one in arguments.positional]
-    if name == "range":
-        numbers = [one.value for one in given if isinstance(one, Constant)]
-        whole = len(numbers) == len(given) and all(type(one) is int for one in numbers)
-        return _range(numbers) if whole else None
-    lists = [items for value in given if (items := list_items(value)) is not None]
-    if len(lists) != len(given) or not given:
-        return None
-    if name == "len":
-        return Constant(len(lists[0]))
-    if name == "zip" and len({len(items) for items in lists}) == 1:
-        return Group(tuple(Group(row) for row in zip(*lists, strict=True)))
-    if len(lists) == 1 and name in _ONE_LIST:
-        return Group(tuple(_ONE_LIST[name](lists[0])))
-    return None
-
-
-def _range(numbers: Sequence[int]) -> Value:
-    try:
-        found = range(*numbers)
-    except (TypeError, ValueError):
-        return None
-    return Group(tuple(map(Constant, found))) if len(found) <= _MOST_ITEMS else None
-
-
-_ONE_LIST: Mapping[str, Callable[[Sequence[Value]], Sequence[Value]]] = {
-    "list": list,
-    "tuple": list,
-    "reversed": lambda items: items[::-1],
-    "enumerate": lambda items: [Group((Constant(n), one)) for n, one in enumerate(items)],
-}
-
-
-def list_items(value: Value) -> Sequence[Value] | None:
-    """Return the values that a loop goes over; None where they are not known, or too many."""
-    if isinstance(value, Layer) and value.kind == "Sequential" and not value.changed:
-        return value.layers
-    if isinstance(value, Constant) and isinstance(value.value, list | tuple):
-        items: Sequence[Value] = [Constant(one, value.places) for one in value.value]
-    elif isinstance(value, Group):
-        items = value.items
-    else:
-        return None
-    return items if len(items) <= _MOST_ITEMS else None
 
 
 def construct(run: Run, path: str, arguments: CallArguments, *, certain: bool) -> Part | None:
@@ -244,9 +261,7 @@ def construct(run: Run, path: str, arguments: CallArguments, *, certain: bool) -
         arguments: What it is given.
         certain: Whether that certainly happens.
     """
-    if ("class", path) not in run.memo:
-        run.memo["class", path] = model_class(run.library, path)
-    found: ModelClass | None = run.memo["class", path]
+    found = _class_at(run, path)
     if found is None or found.constructor is None:
         return Part(path, {}) if found else None
     names = _bound(found.constructor, Part(path, {}), arguments)
@@ -258,6 +273,13 @@ def construct(run: Run, path: str, arguments: CallArguments, *, certain: bool) -
         run.memo[key] = _constructed(frame, path, found)
     part: Part | None = run.memo[key]
     return part
+
+
+def _class_at(run: Run, path: str) -> ModelClass | None:
+    if ("class", path) not in run.memo:
+        run.memo["class", path] = model_class(run.library, path, plain=run.data)
+    found: ModelClass | None = run.memo["class", path]
+    return found
 
 
 def call_method(
@@ -274,7 +296,7 @@ def call_method(
     """
     if certain:
         run.entered.add((part, name))
-    useful = any(map(holds_layers, (part, *arguments.values)))
+    useful = run.data or any(map(holds_layers, (part, *arguments.values)))
     body = method_body(run.library, part.path, name) if useful and not part.changed else None
     if body is None:
         mark_changed(arguments.values)
@@ -347,11 +369,12 @@ def _bound(
     names |= dict.fromkeys(one.arg for one in args.kwonlyargs)
     if part is not None:
         names["self"] = part
-    if not arguments.complete:
+    if not arguments.in_order:
         return names
     given = dict(zip(ordered[part is not None :], arguments.positional, strict=False))
     given |= {name: one for name, one in arguments.named.items() if name in names}
-    defaults = {name: _default(node) for name, node in default_values(body) if name not in given}
+    unset = [one for one in default_values(body) if arguments.complete and one[0] not in given]
+    defaults = {name: _default(node) for name, node in unset}
     return names | defaults | {name: one.passed for name, one in given.items()}
 
 

@@ -15,6 +15,9 @@ from espnet3_compiler.signature.resolve_name import resolution_order
 _DYNAMIC = frozenset(
     ("__getattr__", "__getattribute__", "__slots__", "__setattr__", "__new__", "__call__")
 )
+_OF_DATA = ("torch.utils.data.", "typing", "abc", "collections.abc")
+"""Modules whose classes have no attributes that objects of the recipe would have from them."""
+
 GROWING = ("append", "extend", "insert", "add_module", "pop", "clear", "update")
 _STORES = re.compile(
     r"\bself\.\w+[^=()\n]*=(?!=)|\b(?:for|as|del)\s+self\."
@@ -29,22 +32,28 @@ class ModelClass(NamedTuple):
         constructor: Its ``__init__``; None where it has none of its own.
         unsure: The attributes that something else than its constructor sets.
         steps: Whether it is a ``LightningModule``.
+        called: The method that runs when an object is called.
     """
 
     constructor: FunctionBody | None
     unsure: frozenset[str]
     steps: bool
+    called: str = "forward"
 
 
-def model_class(library: Library, path: str) -> ModelClass | None:
+def model_class(library: Library, path: str, *, plain: bool = False) -> ModelClass | None:
     """Return a module of PyTorch that the recipe defines; None where it cannot be followed.
 
     Args:
         library: Reads the class.
         path: Its dotted path.
+        plain: Whether it may be a class of another kind, too: a data set, a preprocessor.
     """
     found = class_of(library, path)
     own = _own_classes(library, found) if found and found.location.local else None
+    called = "forward"
+    if plain and own is None and found and found.location.local:
+        own, called = _plain_classes(library, found), "__call__"
     if found is None or own is None:
         return None
     constructor = method_body(library, path, "__init__")
@@ -53,7 +62,24 @@ def model_class(library: Library, path: str) -> ModelClass | None:
     node = constructor.node if constructor else None
     unsure = frozenset(name for one in own for name in _set_by(library, one, node))
     order = resolution_order(library, found)
-    return ModelClass(constructor, unsure, any(_is_lightning(one) for one in order))
+    return ModelClass(constructor, unsure, any(_is_lightning(one) for one in order), called)
+
+
+def _plain_classes(library: Library, found: ClassFound) -> list[ClassFound] | None:
+    """Return a class and its bases, where all are of the recipe, or data sets of PyTorch."""
+    own: list[ClassFound] = []
+    for item in resolution_order(library, found):
+        if not isinstance(item, ClassFound):
+            return None
+        if item.location.name.startswith(_OF_DATA):
+            continue
+        summary = item.summary
+        if not item.location.local or summary.open or summary.decorators or summary.metaclass:
+            return None
+        if not (_DYNAMIC - {"__call__"}).isdisjoint(summary.members):
+            return None
+        own.append(item)
+    return own
 
 
 def _own_classes(library: Library, found: ClassFound) -> list[ClassFound] | None:

@@ -6,19 +6,22 @@ from typing import Any
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.methods.refusals import changed_names
 from espnet3_compiler.checks.shapes.list_ends import BeyondEnd, beyond_end
-from espnet3_compiler.checks.shapes.names import module_constant
+from espnet3_compiler.checks.shapes.names import module_value
 from espnet3_compiler.checks.shapes.plain_values import PlainValue
 from espnet3_compiler.checks.shapes.refused_layers import RefusedLayer, refused_layer
-from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch
+from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch, OverNumbered
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     CallArguments,
     Constant,
     Group,
+    Item,
     Layer,
     Part,
     Place,
+    Repeated,
     Value,
 )
 from espnet3_compiler.signature.flow import all_nodes, dotted_name
@@ -40,6 +43,7 @@ class Run:
     Attributes:
         library: Reads the code of the recipe.
         follow: Follows the statements of a function; returns whether they certainly do not end.
+        evaluate: Returns what an expression is.
         mismatches: Sizes that do not fit.
         plain: Values of Python where tensors should be.
         refused: Layers that cannot be constructed.
@@ -48,13 +52,22 @@ class Run:
         entered: The methods that are certainly called, each with its object.
         active: The functions that called one another to get here.
         calls: How many were followed.
+        data: Whether it is the code of data sets and preprocessors that is followed.
+        over: Numbers beyond those that a layer or a loss takes.
+        saved: What numpy saves, each with the name of its file as it is written.
     """
 
     def __init__(
-        self, library: Library, follow: Callable[[Sequence[ast.stmt], "FollowedFunction"], bool]
+        self,
+        library: Library,
+        follow: Callable[[Sequence[ast.stmt], "FollowedFunction"], bool],
+        evaluate: Callable[[ast.expr, "FollowedFunction"], Value],
     ) -> None:
         self.library = library
-        self.follow = follow
+        self.data = False
+        self.over: list[OverNumbered] = []
+        self.saved: list[tuple[str, Value]] = []
+        self.follow, self.evaluate = follow, evaluate
         self.mismatches: list[Mismatch] = []
         self.plain: list[PlainValue] = []
         self.refused: list[RefusedLayer] = []
@@ -131,6 +144,11 @@ class FollowedFunction:
         if found is not None:
             self.run.refused.append(found)
 
+    def report_over(self, found: Iterable[OverNumbered]) -> None:
+        """Note numbers that are certainly beyond those that something takes."""
+        if self.certain:
+            self.run.over += found
+
     def report_index(self, index: CallArgument, count: int) -> None:
         """Note an item that is certainly taken of a list of so many, if it has none such."""
         found = beyond_end(index, count) if self.certain else None
@@ -172,7 +190,19 @@ class FollowedFunction:
     def forget_own(self) -> None:
         """Forget what an object that is constructed has, but for its layers: a method runs."""
         for name, value in self.names.items():
-            if name.startswith("self.") and isinstance(value, Constant | Group):
+            if name.startswith("self.") and isinstance(value, Constant | Group | Item | Repeated):
+                self.names[name] = None
+
+    def forget(self, item: ast.stmt) -> None:
+        """Forget what a statement may change."""
+        every = all_nodes(item)
+        stored = {
+            dotted_name(one) for one in every if isinstance(one, ast.expr) and _is_stored(one)
+        }
+        stored |= {one.asname or one.name for one in every if isinstance(one, ast.alias)}
+        stored.add(getattr(item, "name", None))  # of a function or class
+        for name in {*stored, *changed_names(item)} - {None, "", "self"}:
+            if name is not None and (name in stored or _may_grow(self.names.get(name))):
                 self.names[name] = None
 
     def _places(self, node: ast.expr) -> tuple[Place, ...]:
@@ -187,10 +217,22 @@ class FollowedFunction:
     def _module_constant(self, name: str) -> Value:
         key = ("constant", self.body.module, name)
         if key not in self.run.memo:
-            found = module_constant(self.run.library, self.body, name)
-            self.run.memo[key] = Constant(found[0]) if found else None
+            self.run.memo[key] = None  # of a name that is made of itself
+            self.run.memo[key] = self._find_module_constant(name)
         value: Constant | None = self.run.memo[key]
         return value
+
+    def _find_module_constant(self, name: str) -> Constant | None:
+        found = module_value(self.run.library, self.body, name)
+        if found is None:
+            return None
+        body, node = found
+        try:
+            return Constant(constant_value(node, {}))
+        except UnknownValueError:
+            frame = FollowedFunction(self.run, body, {}, certain=False)
+            value = self.run.evaluate(node, frame)
+        return value if isinstance(value, Constant) else None
 
 
 class _Known(Mapping[str, Any]):
@@ -216,10 +258,33 @@ class _Known(Mapping[str, Any]):
         return len(self.frame.names)
 
 
+def inner_bodies(item: ast.stmt) -> list[Sequence[ast.stmt]]:
+    """Return the statements in a statement, of which it is not known how often they run."""
+    match item:
+        case ast.While(body=body, orelse=other) | ast.For(body=body, orelse=other):
+            return [body, other]
+        case ast.Try(body=body, handlers=handlers, orelse=other, finalbody=last):
+            return [body, *(one.body for one in handlers), other, last]
+        case ast.Match(cases=cases):
+            return [one.body for one in cases]
+    return []
+
+
+def _may_grow(value: Value) -> bool:
+    plain = isinstance(value, Constant) and isinstance(value.value, list | dict)
+    return plain or isinstance(value, Group | Repeated | Item)
+
+
+def _is_stored(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Load)
+
+
 def memo_key(value: Value) -> object:
     """Return what tells a value from others."""
     if isinstance(value, Constant):
         return repr(value.value), tuple(one.key for one in value.places)
+    if isinstance(value, Repeated):
+        return "repeated", memo_key(value.item)
     return tuple(map(memo_key, value.items)) if isinstance(value, Group) else value
 
 

@@ -7,35 +7,46 @@ are followed, and a value that may be several has the shapes of all.
 import ast
 from collections.abc import Sequence
 
-from espnet3_compiler.checks.methods.refusals import changed_names
-from espnet3_compiler.checks.shapes import tensors
-from espnet3_compiler.checks.shapes.calls import call_by_name, call_on, call_value, list_items
-from espnet3_compiler.checks.shapes.frames import FollowedFunction, Run
+from espnet3_compiler.checks.shapes.calls import call_by_name, call_on, call_value
+from espnet3_compiler.checks.shapes.frames import FollowedFunction, Run, inner_bodies
+from espnet3_compiler.checks.shapes.made.arrays import KNOWN_METHODS
+from espnet3_compiler.checks.shapes.made.lists import constant_mapping, list_items
+from espnet3_compiler.checks.shapes.methods import store_item
 from espnet3_compiler.checks.shapes.names import absolute_name
-from espnet3_compiler.checks.shapes.operators import attribute_of, operated
+from espnet3_compiler.checks.shapes.operators import (
+    SOME_NUMBER,
+    UNKNOWN,
+    attribute_of,
+    indexed,
+    item_part,
+    operated,
+)
+from espnet3_compiler.checks.shapes.tensors import SOME
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     CallArguments,
     Constant,
     Group,
+    Item,
     Layer,
     Part,
     Place,
+    Repeated,
     Tensor,
     Value,
     either,
     mark_changed,
 )
-from espnet3_compiler.signature.flow import all_nodes, all_statements, child_nodes, dotted_name
+from espnet3_compiler.signature.flow import all_statements, child_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 
 _ENDS = (ast.Break, ast.Continue, ast.Return)
-_FULL = slice(None)
+_READING = ("dict", "len", "isinstance", "list", "sorted", "set")
 
 
 def start_run(library: Library) -> Run:
     """Return what the functions share that are followed from here on."""
-    return Run(library, _follow)
+    return Run(library, _follow, _evaluate)
 
 
 def _follow(statements: Sequence[ast.stmt], frame: FollowedFunction) -> bool:
@@ -66,20 +77,8 @@ def _follow_one(item: ast.stmt, frame: FollowedFunction) -> bool:
         case ast.Assert() | ast.Pass():
             pass
         case _:
-            return _follow_unsure(item, _bodies(item), frame)
+            return _follow_unsure(item, inner_bodies(item), frame)
     return False
-
-
-def _bodies(item: ast.stmt) -> list[Sequence[ast.stmt]]:
-    """Return the statements in a statement, of which it is not known how often they run."""
-    match item:
-        case ast.While(body=body, orelse=other) | ast.For(body=body, orelse=other):
-            return [body, other]
-        case ast.Try(body=body, handlers=handlers, orelse=other, finalbody=last):
-            return [body, *(one.body for one in handlers), other, last]
-        case ast.Match(cases=cases):
-            return [one.body for one in cases]
-    return []
 
 
 def _follow_with(item: ast.With, frame: FollowedFunction) -> bool:
@@ -105,7 +104,7 @@ def _follow_loop(item: ast.For, frame: FollowedFunction) -> bool:
     values = list_items(_evaluate(item.iter, frame))
     ends = any(isinstance(one, _ENDS) for part in item.body for one in all_statements(part))
     if values is None or item.orelse or ends:
-        return _follow_unsure(item, _bodies(item), frame)
+        return _follow_unsure(item, inner_bodies(item), frame)
     before: list[dict[str, Value]] = []
     for place, value in enumerate(values):
         same = place and all(one is values[place - 1] for one in values[place:])
@@ -131,7 +130,7 @@ def _follow_assignment(
     if isinstance(item, ast.AugAssign):
         old = _evaluate(item.target, frame)
         found = operated(item.op, old, found, frame)
-        if isinstance(old, Group):
+        if isinstance(old, Group | Repeated):
             frame.replace(old, found)
     for target in item.targets if isinstance(item, ast.Assign) else [item.target]:
         _bind(target, found, frame)
@@ -159,26 +158,12 @@ def _follow_unsure(
     item: ast.stmt, bodies: Sequence[Sequence[ast.stmt]], frame: FollowedFunction
 ) -> bool:
     """Forget what a statement may change, of which it is not known how often it runs."""
-    _forget(item, frame)
+    frame.forget(item)
     before = len(frame.returned)
     for body in bodies:
         _follow(body, frame.part(dict(frame.names), certain=False))
     frame.certain = frame.certain and len(frame.returned) == before
     return False
-
-
-def _forget(item: ast.stmt, frame: FollowedFunction) -> None:
-    every = all_nodes(item)
-    stored = {dotted_name(one) for one in every if isinstance(one, ast.expr) and _is_stored(one)}
-    stored |= {one.asname or one.name for one in every if isinstance(one, ast.alias)}
-    stored.add(getattr(item, "name", None))  # of a function or class
-    for name in {*stored, *changed_names(item)} - {None, "", "self"}:
-        if name is not None and (name in stored or isinstance(frame.names.get(name), Group)):
-            frame.names[name] = None
-
-
-def _is_stored(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Load)
 
 
 def _bind(target: ast.expr, value: Value, frame: FollowedFunction) -> None:
@@ -202,9 +187,8 @@ def _bind(target: ast.expr, value: Value, frame: FollowedFunction) -> None:
             _bind(inner, None, frame)
         case ast.Subscript(value=inner):
             owner = _evaluate(inner, frame)
-            mark_changed([owner] if isinstance(owner, Layer) else [])
-            if isinstance(owner, Group | Constant):
-                frame.replace(owner, None)
+            argument = CallArgument(value, Place(target, frame.body, frame.scope))
+            store_item(owner, _key(target.slice, frame), argument, frame)
 
 
 def _truth(test: ast.expr, frame: FollowedFunction) -> bool | None:
@@ -263,7 +247,11 @@ def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
             value = _evaluate(inner, frame)
             _bind(target, value, frame)
             return value
-        case ast.Lambda() | ast.SetComp() | ast.DictComp() | ast.Name():
+        case ast.Dict():
+            return _mapping(node, frame)
+        case ast.DictComp():
+            return _comprehended_mapping(node, frame)
+        case ast.Lambda() | ast.SetComp() | ast.Name():
             return None
         case ast.BoolOp(values=[first, *_]):
             _evaluate(first, frame)
@@ -274,11 +262,43 @@ def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
     return None
 
 
+def _mapping(node: ast.Dict, frame: FollowedFunction) -> Item:
+    """Return the mapping that is written out, perhaps of others."""
+    found = Item(closed=True)
+    for key, one in zip(node.keys, node.values, strict=True):
+        value = _evaluate(one, frame)
+        if key is None:
+            found = found.updated(value)
+        else:
+            argument = CallArgument(value, Place(one, frame.body, frame.scope))
+            found = found.with_field(_key(key, frame), argument)
+    return found
+
+
+def _key(node: ast.expr, frame: FollowedFunction) -> str | None:
+    """Return the name of a field; None where it is not known."""
+    value = _evaluate(node, frame)
+    name = value.value if isinstance(value, Constant) else None
+    return name if isinstance(name, str) else None
+
+
 def _call(node: ast.Call, frame: FollowedFunction) -> Value:
-    """Return what a call gives."""
+    """Return what a call gives, after which a mapping that it got may be another."""
     arguments = _arguments(node.args, node.keywords, frame)
+    found = _call_with(node, arguments, frame)
+    for one in arguments.values:
+        if isinstance(one, Item) and dotted_name(node.func) not in _READING:
+            frame.replace(one, None)
+    return found
+
+
+def _call_with(node: ast.Call, arguments: CallArguments, frame: FollowedFunction) -> Value:
     name = dotted_name(node.func)
     if name and not _is_known(name, frame):
+        held, _, method = name.rpartition(".")
+        owner = frame.look_up(held) if held and method in KNOWN_METHODS else None
+        if isinstance(owner, Constant):
+            return call_on(owner, method, arguments, frame)
         return call_by_name(name, node, arguments, frame)
     called = frame.look_up(name) if name else None
     if called is not None or not isinstance(node.func, ast.Attribute):
@@ -297,19 +317,19 @@ def _arguments(
 ) -> CallArguments:
     """Return the arguments of a call, or the items of a list."""
     given: list[CallArgument] = []
-    complete = all(one.arg for one in named)
+    complete, in_order = all(one.arg for one in named), True
     for node in positional:
         starred = isinstance(node, ast.Starred)
         value = _evaluate(node.value if isinstance(node, ast.Starred) else node, frame)
         items = list_items(value) if starred else [value]
-        complete = complete and items is not None
+        in_order = in_order and items is not None
         given += (CallArgument(item, Place(node, frame.body, frame.scope)) for item in items or ())
     words: dict[str, CallArgument] = {}
     for one in named:
         value = _evaluate(one.value, frame)
         if one.arg:
             words[one.arg] = CallArgument(value, Place(one.value, frame.body, frame.scope))
-    return CallArguments(tuple(given), words, complete)
+    return CallArguments(tuple(given), words, complete and in_order, in_order)
 
 
 def _argument(node: ast.expr, frame: FollowedFunction) -> CallArgument:
@@ -318,48 +338,56 @@ def _argument(node: ast.expr, frame: FollowedFunction) -> CallArgument:
 
 def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
     """Return a part of a value."""
+    if isinstance(value, Item):
+        return item_part(value, _key(index, frame), _argument(index, frame))
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
     places = [_place(one, frame) for one in parts]
-    items = list_items(value)
-    if items is not None and len(places) == 1:
-        place = places[0]
-        frame.report_index(_argument(index, frame), len(items))
-        whole = isinstance(place, int) and -len(items) <= place < len(items)
-        return items[place] if whole and isinstance(place, int) else None
-    known = isinstance(value, Tensor) and _UNKNOWN not in places
-    return tensors.indexed(value, places) if known and isinstance(value, Tensor) else None
-
-
-_UNKNOWN = "unknown"
-"""A place in an index that may be anything."""
+    return indexed(value, places, _argument(index, frame), frame)
 
 
 def _place(node: ast.expr, frame: FollowedFunction) -> object:
     """Return an item of an index."""
     if isinstance(node, ast.Slice):
-        ends = [one for one in (node.lower, node.upper, node.step) if one is not None]
-        for one in ends:
-            _evaluate(one, frame)
-        return slice(1) if ends else _FULL
+        ends = (node.lower, node.upper, node.step)
+        known = [_evaluate(one, frame) if one else Constant(None) for one in ends]
+        numbers = [one.value if isinstance(one, Constant) else "" for one in known]
+        whole = all(one is None or type(one) is int for one in numbers)
+        return slice(*numbers) if whole else SOME
+    if (dotted_name(node) or "").endswith(".newaxis"):
+        return None
     value = _evaluate(node, frame)
+    if isinstance(value, Tensor) and value.shapes == ((),):
+        return SOME_NUMBER
     if not isinstance(value, Constant) or isinstance(value.value, bool):
-        return _UNKNOWN
+        return UNKNOWN
     plain = value.value is None or value.value is ... or isinstance(value.value, int)
-    return value.value if plain else _UNKNOWN
+    return value.value if plain else UNKNOWN
 
 
 def _comprehended(node: ast.ListComp | ast.GeneratorExp, frame: FollowedFunction) -> Value:
     """Return the values of a list that is made of another one."""
     loop, *others = node.generators
-    items = list_items(_evaluate(loop.iter, frame))
-    if items is None or others or loop.ifs or loop.is_async:
+    source = _evaluate(loop.iter, frame)
+    items = list_items(source)
+    if others or loop.is_async:
         return None
+    if items is None or loop.ifs:
+        inner = frame.part(dict(frame.names), certain=False)
+        _bind(loop.target, source.item if isinstance(source, Repeated) else None, inner)
+        return Repeated(_evaluate(node.elt, inner))
     values = []
     for item in items:
         inner = frame.part(dict(frame.names), certain=frame.certain)
         _bind(loop.target, item, inner)
         values.append(_evaluate(node.elt, inner))
     return Group(tuple(values))
+
+
+def _comprehended_mapping(node: ast.DictComp, frame: FollowedFunction) -> Value:
+    """Return a mapping of constants that is made of a list; None for any other."""
+    pair = ast.Tuple([node.key, node.value], ast.Load())
+    rows = _comprehended(ast.ListComp(pair, node.generators), frame)
+    return constant_mapping(rows)
 
 
 def _chosen(test: ast.expr, body: ast.expr, other: ast.expr, frame: FollowedFunction) -> Value:

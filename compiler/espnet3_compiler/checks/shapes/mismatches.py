@@ -33,6 +33,7 @@ def _finding(found: Mismatch) -> Diagnostic:
 def _message(found: Mismatch) -> str:
     number, got = found.argument.number, found.got
     giver = f" from {got.layer.shown}" if got.layer else ""
+    giver = f' in "{got.field}" of each item' if got.field else giver
     if found.added:
         return f"{found.layer.shown} gives a size of {number}, and is added to {got.value}{giver}"
     return f"{found.layer.shown} takes a size of {number}, and gets {got.value}{giver}"
@@ -49,6 +50,8 @@ def _place_to_change(found: Mismatch) -> Place:
     given = found.got.argument.places if found.got.argument else ()
     scopes = {one.scope for one in given}
     own = found.argument.places
+    if found.got.field:
+        return next((one for one in own if one.body is None), own[0])
     common = next((one for one in own if one.scope in scopes), None)
     return common or (own[-1] if given and own[-1].body is None else own[0])
 
@@ -58,7 +61,8 @@ def _advice(found: Mismatch, place: Place) -> str:
     got = found.got
     given = got.argument.place if got.argument else None
     text = str(got.value)
-    if given is not None and given.scope == place.scope and _is_steady(given):
+    whole = got.argument and got.argument.number == got.value // got.factor
+    if given is not None and whole and given.scope == place.scope and _is_steady(given):
         text = given.text if got.factor == 1 else f"{got.factor} * {_in_product(given)}"
     call, node = found.layer.call, place.node
     if call is None or node not in (*call.args, *(one.value for one in call.keywords)):

@@ -1,13 +1,14 @@
 """What a name means at the top of a module of the recipe."""
 
-from typing import Any
+import ast
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, bindings_of
-from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.signature.definitions import BUILTINS, full_name
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.module_summary import Binding
 from espnet3_compiler.signature.split_source import assigned_value
+
+_MOST_IMPORTS = 4
 
 
 def absolute_name(library: Library, body: FunctionBody, name: str) -> str:
@@ -35,22 +36,32 @@ def _find_absolute_name(library: Library, body: FunctionBody, name: str) -> str:
     return f"{place.name}.{name}" if row.kind == "piece" else ""
 
 
-def module_constant(library: Library, body: FunctionBody, name: str) -> tuple[Any] | None:
-    """Return the constant that a module binds a name to, in a tuple; None where it is none.
+def module_value(
+    library: Library, body: FunctionBody, name: str, depth: int = 0
+) -> tuple[FunctionBody, ast.expr] | None:
+    """Return the expression that a module binds a name to, with the module; None where it is none.
 
     Args:
         library: Reads the module.
         body: A function of the module.
         name: The name.
+        depth: Through how many imports it came.
     """
-    row = _only_binding(library, body, name)
-    if row is None or row.kind != "constant":
+    row, place = _only_binding(library, body, name), library.find_module(body.module)
+    if row is None or place is None or depth > _MOST_IMPORTS:
+        return None
+    if row.kind == "import":
+        module, _, last = full_name(library, place, name).rpartition(".")
+        found = library.find_module(module) if module else None
+        file = library.file(found) if found and found.local else None
+        if found is None or file is None:
+            return None
+        there = body._replace(module=found.name, file=file)
+        return module_value(library, there, last, depth + 1)
+    if row.kind not in ("constant", "call", "expression", "unknown"):
         return None
     node = assigned_value(body.file.text, row.first, row.last)
-    try:
-        return (constant_value(node, {}),) if node is not None else None
-    except UnknownValueError:
-        return None
+    return (body, node) if node is not None else None
 
 
 def _only_binding(library: Library, body: FunctionBody, name: str) -> Binding | None:

@@ -1,11 +1,24 @@
 """What operators and attributes make of values whose shapes are known."""
 
 import ast
+from collections.abc import Sequence
 
 from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.frames import FollowedFunction
+from espnet3_compiler.checks.shapes.made.arrays import numbered
+from espnet3_compiler.checks.shapes.made.lists import list_items
 from espnet3_compiler.checks.shapes.torch_layers import Mismatch
-from espnet3_compiler.checks.shapes.values import Constant, Group, Tensor, Value
+from espnet3_compiler.checks.shapes.values import (
+    CODES,
+    CallArgument,
+    Constant,
+    Group,
+    Item,
+    Numbering,
+    Repeated,
+    Tensor,
+    Value,
+)
 
 _MOST_ITEMS = 64
 
@@ -15,6 +28,10 @@ def attribute_of(value: Value, name: str) -> Value:
     match value:
         case Tensor() if name == "mT":
             return tensors.exchanged(value, -1, -2)
+        case Tensor() if name == "T":
+            return tensors.changed(value, lambda shape: shape[::-1])
+        case Tensor() if name in ("real", "imag"):
+            return Tensor(value.shapes)
         case Group(items=(first, second)) if name in ("values", "indices"):
             return first if name == "values" else second
     return None
@@ -35,11 +52,95 @@ def operated(operation: ast.operator, left: Value, right: Value, frame: Followed
         count = right.value if isinstance(right.value, int) else 0
         return Group(left.items * count) if 0 < count * len(left.items) <= _MOST_ITEMS else None
     if isinstance(operation, ast.MatMult):
+        return tensors.multiplied(left, right)
+    if isinstance(left, Item) and isinstance(operation, ast.BitOr):
+        return left.updated(right)
+    if not all(map(_may_be_number, (left, right))):
         return None
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         apart = tensors.contradiction(left, right)
         if apart and apart[1].layer and apart[1].argument:
             frame.report(Mismatch(apart[1].layer, apart[1].argument, apart[0], added=True))
     if isinstance(left, Tensor):
-        return tensors.broadcast(left, right)
-    return tensors.broadcast(right, left) if isinstance(right, Tensor) else None
+        found = tensors.broadcast(left, right)
+        return _renumbered(found, left, operation, right) if left.numbering else found
+    return tensors.broadcast(Tensor(right.shapes), left) if isinstance(right, Tensor) else None
+
+
+UNKNOWN = "unknown"
+"""A place in an index that may be anything."""
+
+SOME_NUMBER = "number"
+"""A place in an index that is a number."""
+
+
+def indexed(
+    value: Value, places: Sequence[object], index: CallArgument, frame: FollowedFunction
+) -> Value:
+    """Return a part of a list or tensor.
+
+    Args:
+        value: The list or tensor.
+        places: What the index has for each dimension.
+        index: The index itself.
+        frame: The function in which it stands.
+    """
+    if isinstance(value, Constant) and isinstance(value.value, dict):
+        return numbered([*value.value.values()], index.place)
+    items = list_items(value)
+    if items is not None and len(places) == 1:
+        place = places[0]
+        frame.report_index(index, len(items))
+        whole = isinstance(place, int) and -len(items) <= place < len(items)
+        return items[place] if whole and isinstance(place, int) else None
+    if UNKNOWN in places:
+        return None
+    if isinstance(value, Repeated) and len(places) == 1:
+        return value if isinstance(places[0], slice) else value.item
+    at = [0 if one == SOME_NUMBER else one for one in places]
+    return tensors.indexed(value, at) if isinstance(value, Tensor) else None
+
+
+def item_part(value: Item, key: str | None, index: CallArgument) -> Value:
+    """Return a field of a mapping, or the one number of several that it is in any case.
+
+    Args:
+        value: The mapping.
+        key: The name of the field; None where it is not known.
+        index: What it is looked up by.
+    """
+    if key or not value.closed:
+        return value.value_of(key)
+    held = [one.value for one in value.fields.values()]
+    return numbered([one.value if isinstance(one, Constant) else one for one in held], index.place)
+
+
+def _may_be_number(value: Value) -> bool:
+    if isinstance(value, Constant):
+        return isinstance(value.value, int | float | complex)
+    return value is None or isinstance(value, Tensor)
+
+
+_LAST = {ord(first) - before: ord(last) for first, last in ("az", "AZ", "09") for before in (0, 1)}
+"""By what is taken off the code of a letter or digit to number it from 0 or 1: the last one."""
+
+
+def _renumbered(
+    found: Tensor | None, left: Tensor, operation: ast.operator, right: Value
+) -> Tensor | None:
+    """Return the result of an operator with how far its numbers go, where that is still known."""
+    shift = right.value if isinstance(right, Constant) else None
+    if found is None or left.numbering is None or type(shift) is not int:
+        return found and found._replace(numbering=None)
+    return found._replace(numbering=_shifted(left.numbering, operation, shift))
+
+
+def _shifted(given: Numbering, operation: ast.operator, shift: int) -> Numbering | None:
+    """Return the numbers after a sum or difference; None where they are not known."""
+    highest = given.highest
+    if highest == CODES:
+        highest = _LAST.get(shift, CODES) if isinstance(operation, ast.Sub) else CODES
+    if highest == CODES or not isinstance(operation, ast.Add | ast.Sub):
+        return None
+    change = shift if isinstance(operation, ast.Add) else -shift
+    return given._replace(highest=highest + change)

@@ -114,7 +114,7 @@ def with_axis(given: Tensor, axis: int) -> Tensor | None:
 
     def change(shape: Shape) -> Shape | None:
         place = axis_of(shape, axis, 1)
-        return None if place is None else (*shape[:place], None, *shape[place:])
+        return None if place is None else (*shape[:place], Size(1), *shape[place:])
 
     return changed(given, change)
 
@@ -235,7 +235,8 @@ def contradiction(left: Tensor, right: Tensor) -> tuple[Size, Size] | None:
         if _fitted(one, other) is not None:
             return None
         rows = zip(reversed(one), reversed(other), strict=False)
-        found = found or next(((a, b) for a, b in rows if a and b and a.value != b.value), None)
+        pairs = ((a, b) for a, b in rows if a and b and 1 not in (a.value, b.value))
+        found = found or next(((a, b) for a, b in pairs if a.value != b.value), None)
     return found
 
 
@@ -244,8 +245,8 @@ def indexed(given: Tensor, index: Sequence[object]) -> Tensor | None:
 
     Args:
         given: The tensor.
-        index: For each dimension: a number, ``slice(None)`` for all of it, another slice, None
-            for a new dimension, or ``...``.
+        index: For each dimension: a number, ``slice(None)`` for all of it, another slice,
+            ``SOME`` where its ends are not known, None for a new dimension, or ``...``.
     """
     return changed(given, lambda shape: _indexed_shape(shape, index))
 
@@ -260,7 +261,29 @@ def _indexed_shape(shape: Shape, index: Sequence[object]) -> Shape | None:
     after: list[Size | None] = []
     sizes = iter(shape)
     for one in (*index[:at], *whole, *index[at + 1 :]):
-        size = None if one is None else next(sizes)
+        size = Size(1) if one is None else next(sizes)
         if not isinstance(one, int):
-            after.append(size if one == slice(None) else None)
+            after.append(_sliced(size, one) if isinstance(one, slice) else size)
     return tuple(after)
+
+
+SOME = slice("some")
+"""A part of a dimension of which the ends are not known."""
+
+
+def _sliced(size: Size | None, part: slice) -> Size | None:
+    """Return the size of a part of a dimension; None where it is not known."""
+    if size is None or part == slice(None):
+        return size
+    if part == SOME:
+        return None
+    return Size(len(range(size.value)[part]), None, size.argument)
+
+
+def multiplied(left: Value, right: Value) -> Tensor | None:
+    """Return the product of matrices; None where the second one has not two dimensions."""
+    if not isinstance(right, Tensor) or {len(shape) for shape in right.shapes} != {2}:
+        return None
+    given = left if isinstance(left, Tensor) else any_tensor()
+    pairs = itertools.product(given.shapes, right.shapes)
+    return tensor((*one[:-1], other[-1]) for one, other in pairs if one)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from espnet3_compiler.checks.shapes import tensors
-from espnet3_compiler.checks.shapes.values import Constant, Group, Tensor, Value, tensor
+from espnet3_compiler.checks.shapes.values import Constant, Group, Size, Tensor, Value, tensor
 
 Named = Mapping[str, Value]
 
@@ -15,7 +15,7 @@ _SAME = frozenset(
         *("softmax", "log_softmax", "dropout", "dropout_", "alpha_dropout", "normalize"),
         *("abs", "exp", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "square", "neg"),
         *("sin", "cos", "erf", "sign", "floor", "ceil", "round", "reciprocal", "nan_to_num"),
-        *("cumsum", "detach", "clone"),
+        *("cumsum", "detach", "clone", "copy", "numpy", "astype", "long", "int", "conj"),
         *("float", "half", "double", "bfloat16", "to", "type", "type_as", "cuda", "cpu"),
         *("contiguous", "requires_grad_", "masked_fill_", "layer_norm", "zeros_like"),
         *("ones_like", "rand_like", "randn_like", "empty_like", "full_like"),
@@ -23,7 +23,21 @@ _SAME = frozenset(
 )
 """What gives a tensor of the shape of its first argument."""
 
-_ITEMWISE = ("add", "sub", "mul", "div", "masked_fill", "multiply", "subtract", "pow")
+_KEEPING = ("detach", "clone", "copy", "numpy", "long", "int", "to", "cuda", "cpu", "contiguous")
+"""Those of them that keep whole numbers as they are."""
+
+_ITEMWISE = (
+    "minimum",
+    "maximum",
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "masked_fill",
+    "multiply",
+    "subtract",
+    "pow",
+)
 _CLAMPS = ("clamp", "clamp_", "clamp_min", "clamp_max", "clip")
 _REDUCING = ("mean", "sum", "amax", "amin", "std", "var", "logsumexp", "argmax", "argmin", "prod")
 _PACKED = 3
@@ -50,6 +64,9 @@ def apply_function(name: str, given: Sequence[Value], named: Named) -> Value:
         return tensor(shape for shape in first.shapes if len(shape) == _PACKED)
     if name == "pad_packed_sequence":
         return Group((first, None))
+    if name in _KEEPING or name == "clamp_min":
+        return first
+    numbering, first = first.numbering, first._replace(numbering=None)
     if name in _SAME:
         return first
     if name in _CLAMPS:
@@ -59,7 +76,8 @@ def apply_function(name: str, given: Sequence[Value], named: Named) -> Value:
         return tensors.broadcast(first, rest[0]) if rest else None
     if name in (*_REDUCING, *_REDUCING_TO_PAIRS):
         return _reduced(name, first, rest, named)
-    return _MOVES[name](first, rest, named) if name in _MOVES else None
+    moved = _MOVES[name](first, rest, named) if name in _MOVES else None
+    return moved._replace(numbering=numbering) if isinstance(moved, Tensor) else moved
 
 
 def _number(value: Value) -> Any:
@@ -103,6 +121,46 @@ def _reduced(name: str, first: Tensor, rest: Sequence[Value], named: Named) -> V
         return None
     result = tensors.reduced(first, numbers, keep=bool(keep))
     return Group((result, result)) if name in _REDUCING_TO_PAIRS else result
+
+
+def _reshaped(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    """Return a tensor of a shape that is written out, as far as its sizes are known."""
+    if len(rest) == 1:
+        rest = _listed(rest[0])
+    if not rest or named or not first.shapes:
+        return None
+    numbers = [_number(one) for one in rest]
+    return Tensor((tuple(Size(n) if type(n) is int and n > 0 else None for n in numbers),))
+
+
+def _listed(value: Value) -> Sequence[Value]:
+    """Return the sizes that a single argument says; none where it may be several, or a type."""
+    if isinstance(value, Group):
+        return value.items
+    if isinstance(value, Constant) and isinstance(value.value, tuple | list):
+        return [Constant(one) for one in value.value]
+    single = isinstance(value, Constant) and type(value.value) is int
+    return [value] if single or (isinstance(value, Tensor) and value.shapes == ((),)) else []
+
+
+def _unfolded(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    axis, size = (
+        _number(_argument(rest, named, n, key)) for n, key in enumerate(("dimension", "size"))
+    )
+    if type(axis) is not int or type(size) is not int:
+        return None
+    cut = tensors.changed(first, lambda shape: tensors.put(shape, axis, None))
+    return cut and tensors.changed(cut, lambda shape: (*shape, Size(size)))
+
+
+def _transformed(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    """Return a spectrogram: one of one audio, or several of a batch."""
+    size = _number(_argument(rest, named, 0, "n_fft"))
+    if _number(named.get("return_complex", None)) is not True or "onesided" in named:
+        return None
+    bins = Size(size // 2 + 1) if type(size) is int else None
+    ranks = (1, 2)
+    return tensor((*one[:-1], bins, None) for one in first.shapes if len(one) in ranks)
 
 
 def _transposed(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
@@ -159,5 +217,9 @@ _MOVES: Mapping[str, Callable[[Tensor, Sequence[Value], Named], Value]] = {
     "squeeze": _squeezed,
     "flatten": _flattened,
     "chunk": _divided,
+    "reshape": _reshaped,
+    "view": _reshaped,
+    "unfold": _unfolded,
+    "stft": _transformed,
     "glu": _halved,
 }

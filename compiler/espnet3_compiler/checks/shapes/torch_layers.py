@@ -1,6 +1,6 @@
 """Layers of ``torch.nn``: which sizes they take, and which they give."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from espnet3_compiler.checks.shapes import tensors
@@ -9,6 +9,7 @@ from espnet3_compiler.checks.shapes.values import (
     Constant,
     Group,
     Layer,
+    Numbering,
     Shape,
     Size,
     Tensor,
@@ -33,6 +34,8 @@ _OF_ANY_SIZE = (
     *("Identity",),
 )
 """Layers that change no size and take any."""
+
+_LOSSES = ("CrossEntropyLoss", "NLLLoss")
 
 
 class _Rule(NamedTuple):
@@ -85,6 +88,7 @@ _RULES = {
     "GLU": _Rule(("dim",), ""),
     "Flatten": _Rule(("start_dim", "end_dim"), ""),
     "Sequential": _Rule((), ""),
+    **{name: _Rule(("weight",), "") for name in _LOSSES},
     **{name: _Rule((), "") for name in _OF_ANY_SIZE},
 }
 _SEVERAL = ("LSTM", "GRU", "RNN", "LSTMCell", "MultiheadAttention")
@@ -112,6 +116,20 @@ class Mismatch(NamedTuple):
     argument: CallArgument
     got: Size
     added: bool = False
+
+
+class OverNumbered(NamedTuple):
+    """Numbers of labels or letters that certainly go beyond those that a layer has.
+
+    Attributes:
+        layer: The layer.
+        argument: The argument of the layer that says how many it has.
+        numbering: The numbers.
+    """
+
+    layer: Layer
+    argument: CallArgument
+    numbering: Numbering
 
 
 Report = Callable[[Mismatch], None]
@@ -158,6 +176,43 @@ def apply_layer(layer: Layer, given: Sequence[Value], report: Report) -> Value:
     if layer.kind in _OF_ANY_SIZE:
         return given[0] if isinstance(given[0], Tensor) else None
     return _apply_sized(layer, given, report)
+
+
+def over_numbered(layer: Layer, given: Sequence[Value]) -> Iterator[OverNumbered]:
+    """Yield numbers that are beyond the rows of an embedding, or the scores that a loss gets.
+
+    Args:
+        layer: The layer.
+        given: What it is called with.
+    """
+    if layer.kind in _LOSSES and "ignore_index" not in layer.arguments:
+        yield from over_scored(given)
+    rows = layer.arguments.get("num_embeddings") if layer.kind == "Embedding" else None
+    if rows and given and isinstance(given[0], Tensor):
+        yield from _beyond(layer, rows, given[0].numbering)
+
+
+def over_scored(given: Sequence[Value]) -> Iterator[OverNumbered]:
+    """Yield labels that are beyond the scores that a loss gets with them."""
+    scores, labels = (*given, None, None)[:2]
+    if not isinstance(scores, Tensor) or not isinstance(labels, Tensor) or not labels.numbering:
+        return
+    ranks = {len(shape) + 1 for shape in labels.shapes}
+    fitting = [shape for shape in scores.shapes if len(shape) in ranks]
+    sizes = {shape[min(1, len(shape) - 1)] for shape in fitting}
+    size = sizes.pop() if len(sizes) == 1 else None
+    if size and size.layer and size.argument and size.value == size.argument.number:
+        yield from _beyond(size.layer, size.argument, labels.numbering)
+
+
+def _beyond(
+    layer: Layer, argument: CallArgument, numbering: Numbering | None
+) -> Iterator[OverNumbered]:
+    count = argument.number
+    if numbering and count and count > 0:
+        short = count == numbering.highest if numbering.letters else count <= numbering.highest
+        if short and not layer.changed:
+            yield OverNumbered(layer, argument, numbering)
 
 
 def _apply_sized(layer: Layer, given: Sequence[Value], report: Report) -> Value:

@@ -1,4 +1,7 @@
-"""What is known of a value in the code of a model: a constant, a layer, an object, a tensor."""
+"""What is known of a value in the code of a model: a constant, a layer, an object, a tensor.
+
+Numbers that are not known and arrays of numpy are tensors, too: the former without dimensions.
+"""
 
 import ast
 from collections.abc import Iterable, Mapping
@@ -104,11 +107,14 @@ class CallArguments(NamedTuple):
         positional: Those without a name.
         named: Those with one.
         complete: Whether there are no others.
+        in_order: Whether each of those without a name is at its place: no list of an unknown
+            length stands before it.
     """
 
     positional: tuple[CallArgument, ...] = ()
     named: Mapping[str, CallArgument] = MappingProxyType({})
     complete: bool = True
+    in_order: bool = True
 
     @property
     def values(self) -> list["Value"]:
@@ -172,6 +178,47 @@ class Group(NamedTuple):
     items: tuple["Value", ...]
 
 
+class Repeated(NamedTuple):
+    """A list of unknown length, all of whose items are alike."""
+
+    item: "Value"
+
+
+class Item:
+    """A mapping of texts to values: an item of a data set.
+
+    Attributes:
+        fields: Those that it certainly has.
+        closed: Whether there are no others.
+    """
+
+    def __init__(
+        self, fields: Mapping[str, CallArgument] = MappingProxyType({}), *, closed: bool = False
+    ) -> None:
+        self.fields = dict(fields)
+        self.closed = closed
+
+    def with_field(self, name: str | None, value: CallArgument) -> "Item":
+        """Return the item with a field set; where its name is not known, it may be any."""
+        return Item({**self.fields, name: value}, closed=self.closed) if name else Item()
+
+    def without(self, name: str | None) -> "Item":
+        """Return the item without a field; where its name is not known, it may be any."""
+        kept = {key: one for key, one in self.fields.items() if name and key != name}
+        return Item(kept, closed=self.closed and bool(name))
+
+    def updated(self, other: "Value") -> "Item":
+        """Return the item with all fields of another mapping set."""
+        if not isinstance(other, Item):
+            return Item()
+        before = self.fields if other.closed else {}
+        return Item({**before, **other.fields}, closed=self.closed and other.closed)
+
+    def value_of(self, name: str | None) -> "Value":
+        """Return the value of a field."""
+        return self.fields[name].value if name in self.fields else None
+
+
 class Size(NamedTuple):
     """The size of a dimension.
 
@@ -180,25 +227,59 @@ class Size(NamedTuple):
         layer: The layer that gives it.
         argument: The argument of the layer that decides it.
         factor: How many times the argument it is.
+        field: The field of a batch that has it, if it comes from there.
     """
 
     value: int
     layer: Layer | None = None
     argument: CallArgument | None = None
     factor: int = 1
+    field: str = ""
 
 
 Shape = tuple[Size | None, ...]
 """The sizes of all dimensions; None for one that is not known."""
 
 
+class Spectra(NamedTuple):
+    """A layer that makes spectra of audio: a dimension of bands and one of frames."""
+
+    bands: Size | None
+
+
+CODES = 0x10FFFF
+"""The highest number that ``ord`` gives."""
+
+
+class Numbering(NamedTuple):
+    """How far numbers go that stand for labels or letters.
+
+    Attributes:
+        highest: The last of them.
+        place: The expression that gives them.
+        letters: Whether they number all letters or digits, of which not all need occur.
+    """
+
+    highest: int
+    place: Place
+    letters: bool = False
+
+
 class Tensor(NamedTuple):
-    """A tensor, with the shapes that it may have: one of them is the right one."""
+    """A tensor, with the shapes that it may have: one of them is the right one.
+
+    Attributes:
+        shapes: The shapes.
+        numbering: How far its numbers go, where they are indices.
+        channels: Whether its first dimension is that of the channels of audio.
+    """
 
     shapes: tuple[Shape, ...]
+    numbering: Numbering | None = None
+    channels: bool = False
 
 
-Value = Constant | Layer | Part | Group | Tensor | None
+Value = Constant | Layer | Part | Group | Repeated | Item | Spectra | Tensor | None
 """What a value is; None where that is not known."""
 
 
@@ -213,14 +294,32 @@ def either(values: Iterable[Value]) -> Value:
     first, *others = list(values) or [None]
     for other in others:
         if isinstance(first, Tensor) and isinstance(other, Tensor):
-            first = tensor((*first.shapes, *other.shapes))
+            first = _either_tensor(first, other)
         elif isinstance(first, Group) and isinstance(other, Group):
             same = len(first.items) == len(other.items)
             pairs = zip(first.items, other.items, strict=True) if same else ()
             first = Group(tuple(map(either, pairs))) if same else None
+        elif isinstance(first, Item) and isinstance(other, Item):
+            first = _either_item(first, other)
         elif not same_value(first, other):
             return None
     return first
+
+
+def _either_tensor(first: Tensor, other: Tensor) -> Tensor | None:
+    found = tensor((*first.shapes, *other.shapes))
+    same = first.numbering == other.numbering
+    return found._replace(numbering=first.numbering) if found and same else found
+
+
+def _either_item(first: Item, other: Item) -> Item:
+    names = [name for name in first.fields if name in other.fields]
+    pairs = {name: (first.fields[name], other.fields[name]) for name in names}
+    fields = {
+        name: CallArgument(either([one.value, two.value]), one.place)
+        for name, (one, two) in pairs.items()
+    }
+    return Item(fields, closed=first.closed and other.closed and len(first.fields) == len(fields))
 
 
 def same_value(first: Value, other: Value) -> bool:
@@ -236,6 +335,8 @@ def holds_layers(value: Value) -> bool:
         return any(map(holds_layers, value.attributes.values()))
     if isinstance(value, Group):
         return any(map(holds_layers, value.items))
+    if isinstance(value, Item):
+        return any(holds_layers(one.value) for one in value.fields.values())
     return isinstance(value, Layer | Tensor)
 
 
@@ -248,3 +349,7 @@ def mark_changed(values: Iterable[Value]) -> None:
             mark_changed(value.layers)
         if isinstance(value, Group):
             mark_changed(value.items)
+        if isinstance(value, Item):
+            mark_changed([one.value for one in value.fields.values()])
+            value.fields.clear()
+            value.closed = False

@@ -2,7 +2,7 @@
 
 Passes: ``tokenizer: {vocab_size: 500}``; ``{vocab_size: 500, user_defined_symbols: [<noise>]}``.
 Fails: ``train_file`` beside ``text_builder``; a ``vocab_size`` below the number of
-``user_defined_symbols``; a symbol twice, or ``<unk>``.
+``user_defined_symbols``; one of 5 for ``model_type: char``; a symbol twice, or ``<unk>``.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,9 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence
 _UNKNOWN = "<unk>"
 _EXTRA = 3
 """Tokens of every list that the text does not give: blank, unknown, start and end of sentence."""
+_LEAST_PIECES = 3
+"""Of single letters: two letters, and the mark before a word."""
+
 _OF_CHARACTERS = ("unigram", "bpe")
 """Kinds that have a piece for every character, of which a text has at least one."""
 
@@ -78,6 +81,7 @@ def _check_size(block: Mapping) -> Iterator[Diagnostic]:
     if not isinstance(size, Scalar) or not isinstance(size.value, int):
         return
     of_characters = isinstance(kind, Scalar) and kind.value in _OF_CHARACTERS
+    single = isinstance(kind, Scalar) and kind.value == "char"
     count = len({item.value for item in _symbols(block)} - {_UNKNOWN})
     least = _EXTRA + count + of_characters
     if size.value < least:
@@ -90,6 +94,22 @@ def _check_size(block: Mapping) -> Iterator[Diagnostic]:
             f"expected at least {least}",
             advice=(f"write {least} or more; some hundreds to thousands are usual",),
         )
+    elif single and not count and size.value < _EXTRA + _LEAST_PIECES:
+        yield _few_letters(size)
+
+
+def _few_letters(size: Scalar) -> Diagnostic:
+    """Return the finding about pieces of single letters that leave no two letters."""
+    rest = int(str(size.value)) - _EXTRA
+    return value_finding(
+        "R605",
+        f"vocab_size is {size.value}: beside <blank>, <unk>, <sos/eos> it leaves "
+        f"{rest} piece{'s' * (rest != 1)} for the letters and the mark of a word, and all other "
+        "letters become <unk>",
+        size,
+        f"expected at least {_EXTRA + _LEAST_PIECES}",
+        advice=(f"write the number of different letters and {_EXTRA + 1} more",),
+    )
 
 
 def _symbols(block: Mapping) -> list[Scalar]:

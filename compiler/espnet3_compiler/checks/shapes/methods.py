@@ -1,0 +1,116 @@
+"""What methods of tensors and of items give, and arrays that are stored and read again."""
+
+import ast
+
+from espnet3_compiler.checks.shapes.frames import FollowedFunction
+from espnet3_compiler.checks.shapes.torch_functions import apply_function
+from espnet3_compiler.checks.shapes.values import (
+    CallArgument,
+    CallArguments,
+    Constant,
+    Group,
+    Item,
+    Layer,
+    Repeated,
+    Tensor,
+    Value,
+    either,
+    mark_changed,
+)
+
+
+def register_buffer(arguments: CallArguments, frame: FollowedFunction) -> None:
+    """Set the attribute that a buffer becomes."""
+    name = arguments.positional[0].value if len(arguments.positional) > 1 else None
+    if isinstance(name, Constant) and isinstance(name.value, str):
+        value = arguments.positional[1].value
+        frame.names[f"self.{name.value}"] = value if isinstance(value, Tensor) else None
+
+
+def item_method(owner: Item, name: str, arguments: CallArguments, frame: FollowedFunction) -> Value:
+    """Return what a method of a mapping gives, after what it changes.
+
+    Args:
+        owner: The mapping.
+        name: The method.
+        arguments: What it is called with.
+        frame: The function in which it is called.
+    """
+    first = arguments.positional[0] if arguments.positional else None
+    key = first.value.value if first and isinstance(first.value, Constant) else None
+    known = key if isinstance(key, str) else None
+    if name == "copy":
+        return Item(owner.fields, closed=owner.closed)
+    if name == "update":
+        given = first.value if first else Item(closed=True)
+        more = Item(arguments.named, closed=True) if arguments.complete else None
+        frame.replace(owner, owner.updated(given).updated(more))
+    elif name == "pop":
+        frame.replace(owner, owner.without(known))
+    elif name not in ("get", "items", "keys", "values"):
+        frame.replace(owner, None)
+    return owner.value_of(known) if name in ("get", "pop") else None
+
+
+def tensor_method(
+    owner: Tensor, name: str, arguments: CallArguments, frame: FollowedFunction
+) -> Value:
+    """Return what a method of a tensor gives, after what it changes.
+
+    Args:
+        owner: The tensor.
+        name: The method.
+        arguments: What it is called with.
+        frame: The function in which it is called.
+    """
+    named = {key: one.value for key, one in arguments.named.items()}
+    given = [owner, *(one.value for one in arguments.positional)]
+    found = apply_function(name, given, named) if arguments.complete else None
+    if name.endswith("_") and (found is None or owner.numbering):
+        frame.replace(owner, found)  # it is changed itself
+    return found
+
+
+def store_item(owner: Value, key: str | None, given: CallArgument, frame: FollowedFunction) -> None:
+    """Follow ``owner[key] = value``.
+
+    Args:
+        owner: What is changed.
+        key: The name of a field; None where it is not known.
+        given: The value.
+        frame: The function in which it stands.
+    """
+    mark_changed([owner] if isinstance(owner, Layer) else [])
+    if isinstance(owner, Item):
+        frame.replace(owner, owner.with_field(key, given))
+    elif isinstance(owner, Group | Constant | Repeated):
+        frame.replace(owner, None)
+    elif isinstance(owner, Tensor) and owner.numbering:
+        frame.replace(owner, Tensor(owner.shapes))
+
+
+def stored_array(
+    name: str, call: ast.Call, arguments: CallArguments, frame: FollowedFunction
+) -> Value:
+    """Note an array that is saved, or return one of those that are saved under the same name.
+
+    Args:
+        name: ``save`` or ``load``.
+        call: The call.
+        arguments: What it is given.
+        frame: The function in which it stands.
+    """
+    if not call.args or not frame.run.data:
+        return None
+    key, saved = _file_name(call.args[0]), frame.run.saved
+    if name == "save" and len(arguments.positional) > 1 and key:
+        saved.append((key, arguments.positional[1].value))
+    found = [value for one, value in saved if one == key]
+    return either(found) if name == "load" and found else None
+
+
+def _file_name(path: ast.expr) -> str:
+    """Return the last part of a path that ends in ``.npy``, as it is written."""
+    last = path.right if isinstance(path, ast.BinOp) and isinstance(path.op, ast.Div) else path
+    text = ast.unparse(last)
+    return text if text.strip("\"'").endswith(".npy") else ""

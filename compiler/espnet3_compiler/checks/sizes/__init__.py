@@ -1,0 +1,1 @@
+"""What items of the data are, in numbers, against what models take."""

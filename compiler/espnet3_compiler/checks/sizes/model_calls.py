@@ -1,0 +1,163 @@
+"""Follow a model with what the items of its data are, and say what it cannot take."""
+
+import ast
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.code.modules import recipe_modules
+from espnet3_compiler.checks.data.bodies import FunctionBody, method_body
+from espnet3_compiler.checks.data.fields import split_entries
+from espnet3_compiler.checks.shapes.calls import call_function, call_method, construct
+from espnet3_compiler.checks.shapes.classes import model_class
+from espnet3_compiler.checks.shapes.frames import Run
+from espnet3_compiler.checks.shapes.interpreter import start_run
+from espnet3_compiler.checks.shapes.made.arrays import array_of
+from espnet3_compiler.checks.shapes.mismatches import layer_findings
+from espnet3_compiler.checks.shapes.targets import changes_layers, target_arguments
+from espnet3_compiler.checks.shapes.values import (
+    CallArgument,
+    CallArguments,
+    Item,
+    Part,
+    Size,
+    Tensor,
+)
+from espnet3_compiler.checks.sizes.item_values import split_item
+from espnet3_compiler.checks.sizes.numberings import numbering_findings
+from espnet3_compiler.checks.sizes.padded_axes import Field, FieldArray, axis_findings
+from espnet3_compiler.checks.targets.datasets import is_available
+from espnet3_compiler.checks.targets.nodes import target_path
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.values import as_texts
+from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.syntax.tree import Mapping, Node, node_at
+
+_SPLITS = {"train": ("train", "valid"), "infer": ("test",)}
+_LENGTHS, _STEP = "_lengths", "training_step"
+
+Batch = dict[str, FieldArray]
+"""The fields of an item that a model is called with."""
+
+
+def check_model(
+    node: Mapping, config: Mapping, kind: str, recipe: Recipe, resolved: Resolved
+) -> list[Diagnostic]:
+    """Return R524, R434 and R431 for the items that a model is called with.
+
+    Args:
+        node: The model.
+        config: The config of the stage that calls it.
+        kind: ``train`` or ``infer``.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
+    batches = list(_batches(config, kind, recipe))
+    telling = {_shown(one): one for one in batches if any(map(_tells, one.values()))}.values()
+    run = start_run(recipe.library)
+    model = _made(run, node) if telling else None
+    if model is None:
+        return []
+    single = {str(one.value) for one in as_texts(_collate(config, "not_sequence"))}
+    found = axis_findings(
+        Field(name, model.path, array)
+        for batch in telling
+        for name, array in batch.items()
+        if name not in single and _reads_lengths(run, model, name)
+    )
+    found_class = model_class(run.library, model.path)
+    steps = kind == "train" and found_class is not None and found_class.steps
+    for batch in telling:
+        (_call_step if steps else _call)(run, model, batch)
+    run.mismatches = [one for one in run.mismatches if one.got.field]
+    found += layer_findings(run) + numbering_findings(run.over)
+    changed = found and changes_layers(run, recipe_modules(recipe, resolved))
+    return [] if changed else found
+
+
+def _collate(config: Mapping, name: str) -> Node | None:
+    return node_at(config, ("dataloader", "collate_fn", name))
+
+
+def _batches(config: Mapping, kind: str, recipe: Recipe) -> Iterator[Batch]:
+    """Yield the arrays of an item of each data set that a model is called with."""
+    inputs = [str(one.value) for one in as_texts(config.get("input_key"))]
+    for split in _SPLITS[kind]:
+        for data in split_entries(recipe, config, split):
+            item = split_item(recipe.library, config, split, data) if is_available(data) else Item()
+            names = [name for name in item.fields if kind == "train" or name in inputs]
+            arrays = {name: array_of(item.fields[name]) for name in names}
+            yield {
+                name: FieldArray(array, item.fields[name].place)
+                for name, array in arrays.items()
+                if array
+            }
+
+
+def _shown(batch: Batch) -> str:
+    """Return what tells the arrays of a batch from those of others."""
+    rows = [
+        (name, [[size and size.value for size in shape] for shape in one.array.shapes])
+        for name, one in batch.items()
+    ]
+    numbers = [one.array.numbering and one.array.numbering.highest for one in batch.values()]
+    return repr((rows, numbers))
+
+
+def _tells(field: FieldArray) -> bool:
+    """Return whether more is known of a field than how many dimensions it has."""
+    array = field.array
+    return bool(array.numbering or array.channels or any(map(any, array.shapes)))
+
+
+def _made(run: Run, node: Mapping) -> Part | None:
+    """Return the object that is the model; None where it is not known."""
+    path, arguments = target_path(node), target_arguments(run, node, ())
+    found = model_class(run.library, path)
+    if found:
+        return construct(run, path, arguments, certain=True)
+    made = call_function(run, path, arguments, certain=True)
+    known = isinstance(made, Part) and model_class(run.library, made.path)
+    return made if isinstance(made, Part) and known else None
+
+
+def _parameters(body: FunctionBody) -> list[str]:
+    args = body.node.args
+    return [one.arg for one in (*args.posonlyargs, *args.args, *args.kwonlyargs)][1:]
+
+
+def _reads_lengths(run: Run, model: Part, name: str) -> bool:
+    """Return whether ``forward`` does something with the lengths of a field."""
+    body, lengths = method_body(run.library, model.path, "forward"), name + _LENGTHS
+    if body is None or lengths not in _parameters(body):
+        return False
+    names = [one for one in all_nodes(body.node) if isinstance(one, ast.Name)]
+    return any(one.id == lengths and isinstance(one.ctx, ast.Load) for one in names)
+
+
+def _call(run: Run, model: Part, batch: Batch) -> None:
+    """Call ``forward`` with a batch, of which other fields are not known."""
+    body = method_body(run.library, model.path, "forward")
+    names = _parameters(body) if body else []
+    known = {name: _batched(name, batch[name].array) for name in names if name in batch}
+    if known:
+        arguments = {name: CallArgument(known.get(name)) for name in names}
+        call_method(run, model, "forward", CallArguments(named=arguments), certain=True)
+
+
+def _call_step(run: Run, model: Part, batch: Batch) -> None:
+    """Call ``training_step`` of a ``LightningModule`` with a batch, which is a mapping."""
+    body = method_body(run.library, model.path, _STEP)
+    fields = {name: CallArgument(_batched(name, one.array)) for name, one in batch.items()}
+    for name in _parameters(body)[:1] if body else []:
+        arguments = CallArguments(named={name: CallArgument(Item(fields))})
+        call_method(run, model, _STEP, arguments, certain=True)
+
+
+def _batched(name: str, array: Tensor) -> Tensor:
+    """Return a field of a batch, whose items are padded along their first axis."""
+    shapes = tuple((None, *(_named(size, name) for size in shape)) for shape in array.shapes)
+    return Tensor(shapes, array.numbering)
+
+
+def _named(size: Size | None, name: str) -> Size | None:
+    return size and Size(size.value, None, size.argument, size.factor, name)
