@@ -42,13 +42,13 @@ from espnet3_compiler.checks.methods import (
     calls,
     context_attributes,
     forward,
+    item_losses,
     loss_values,
     measured_names,
     measured_values,
     named_losses,
     own_attributes,
     part_attributes,
-    refused_values,
     runners,
     text_values,
     unpacking,
@@ -76,6 +76,7 @@ from espnet3_compiler.checks.paths import (
     written_paths,
 )
 from espnet3_compiler.checks.publication import bundles, packed_demo, published_secrets
+from espnet3_compiler.checks.refusals import refused_configs, refused_values
 from espnet3_compiler.checks.settings import (
     contract_kinds,
     demo,
@@ -87,7 +88,7 @@ from espnet3_compiler.checks.settings import (
     same_data,
     test_sets,
 )
-from espnet3_compiler.checks.shapes import item_losses, layer_sizes, refused_configs
+from espnet3_compiler.checks.shapes import layer_sizes
 from espnet3_compiler.checks.sizes import item_sizes
 from espnet3_compiler.checks.stages import (
     checkpoints,

@@ -101,6 +101,7 @@ CODES: tuple[Code, ...] = (
     Code("R440", "unknown-callback", "warning", "A callback is of another package than Trainer."),
     Code("R441", "uncalled-hook", "warning", "A method named as a hook of Lightning is none."),
     Code("R442", "other-statistics", "warning", "Statistics are of other features than a model's."),
+    Code("R443", "repeated-id", "warning", "Ids of items are texts that several may have."),
     Code("R501", "unknown-target", "error", "A dotted path leads to nothing."),
     Code("R502", "unknown-argument", "error", "The target has no such argument."),
     Code("R503", "missing-argument", "error", "A required argument of the target is not given."),

@@ -1,1 +1,1 @@
-"""What the fields of an item are, as far as the code that makes them says it plainly."""
+"""The fields of items, against what reads them: models, metrics, batches and stages."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.fields import preprocessor_of, split_entries
-from espnet3_compiler.checks.items.kinds import (
+from espnet3_compiler.checks.item_kinds.kinds import (
     ARRAY,
     NUMBER,
     OTHER,
@@ -19,7 +19,7 @@ from espnet3_compiler.checks.items.kinds import (
     ItemKinds,
     common_kinds,
 )
-from espnet3_compiler.checks.items.makers import changed_kinds, item_kinds
+from espnet3_compiler.checks.item_kinds.makers import changed_kinds, item_kinds
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe

@@ -15,9 +15,9 @@ from espnet3_compiler.checks.data.certain_code import assigned_values
 from espnet3_compiler.checks.data.fields import preprocessor_of
 from espnet3_compiler.checks.data.sample_fields import FRAMES, INDEXING, SAME_FIELDS
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, TEXT, FieldKind, ItemKinds
 from espnet3_compiler.checks.items.batches import split_kinds
 from espnet3_compiler.checks.items.integer_arrays import SAME, leaves_same, read_into
-from espnet3_compiler.checks.items.kinds import ARRAY, NUMBER, TEXT, FieldKind, ItemKinds
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.template import has_reference
 from espnet3_compiler.manifest.recipe import Recipe, Resolved

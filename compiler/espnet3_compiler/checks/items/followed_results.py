@@ -21,9 +21,9 @@ from espnet3_compiler.checks.data.results import (
     method_used,
     used_targets,
 )
-from espnet3_compiler.checks.items.kinds import ARRAY, NUMBER, TEXT, Maker
-from espnet3_compiler.checks.items.makers import field_kind
-from espnet3_compiler.checks.items.values import called_body, makes_mapping
+from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, TEXT, Maker
+from espnet3_compiler.checks.item_kinds.makers import field_kind
+from espnet3_compiler.checks.item_kinds.values import called_body, makes_mapping
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span

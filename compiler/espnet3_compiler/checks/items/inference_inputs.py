@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.data.fields import COLLATE, preprocessor_of
 from espnet3_compiler.checks.data.sample_fields import INDEXING
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.item_kinds.kinds import TEXT
 from espnet3_compiler.checks.items.batches import split_kinds
-from espnet3_compiler.checks.items.kinds import TEXT
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

@@ -2,7 +2,7 @@
 
 Passes: ``"utt_id": row["utt_id"]``; ``f"{self.split}-{index:04}"``; no ``utt_id`` at all.
 Fails: ``f"{self.split} {index}"``, of two words; ``self.split``, the same for all items;
-``self.texts[index]`` beside ``"text": self.texts[index]``: a text comes several times.
+``self.texts[index]`` beside ``"text": self.texts[index]``: a text may come several times.
 
 The ids of ``test`` are looked at where a stage infers, others where a stage clusters.
 """
@@ -17,8 +17,8 @@ from espnet3_compiler.checks.data.bodies import FunctionBody, dataset_class
 from espnet3_compiler.checks.data.certain_code import assigned_values
 from espnet3_compiler.checks.data.fields import split_entries
 from espnet3_compiler.checks.data.sample_fields import INDEXING
-from espnet3_compiler.checks.items.kinds import ItemKinds
-from espnet3_compiler.checks.items.makers import item_kinds
+from espnet3_compiler.checks.item_kinds.kinds import ItemKinds
+from espnet3_compiler.checks.item_kinds.makers import item_kinds
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
 from espnet3_compiler.checks.targets.nodes import find_targets
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -44,6 +44,7 @@ _PADDED = re.compile(r"[<>^]?[2-9]\d*d?|[<>^]?1\d+d?")
 _GIVEN = re.compile(r"[\"']utt_id[\"']\s*:\s*([^\n]*)")
 _USUAL = re.compile(r"str,|\w+\[[\"'](?:utt_id|uttid|id|key)[\"']\](?:[,}]|$)")
 _SAME_TEXT = ("lower", "upper", "strip", "capitalize", "title")
+_SHARED = "not its own"
 _DEPTH = 5
 
 
@@ -64,7 +65,7 @@ class _Id(NamedTuple):
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R428, once for each expression."""
+    """Yield R428, R443 for texts and labels as ids, once for each expression."""
     kinds = {str(name) for name in recipe.system.kinds} & _SPLITS.keys() if recipe.complete else ()
     found: list[Diagnostic] = []
     for stage in (one for kind in sorted(kinds) for one in stages_of_kind(kind, recipe)):
@@ -101,7 +102,7 @@ def _repeated_fields(config: Mapping, recipe: Recipe, resolved: Resolved) -> fro
 def _check_data(
     data: DatasetEntry, stage: StageDecl, repeated: frozenset[str]
 ) -> Iterator[Diagnostic]:
-    """Yield R428 for the ids of a data set.
+    """Yield a finding about the ids of a data set.
 
     Args:
         data: The data set.
@@ -120,13 +121,13 @@ def _check_data(
     elif _is_constant(made, made.value, 0):
         problem, label = "is the same for all items, and ids have to differ", "always the same"
     elif field is not None:
-        problem, label = f'is the "{field}", which several items share: ids have to differ', "twice"
+        problem, label = f'is its "{field}", which other items may have', _SHARED
     if problem:
         yield Diagnostic(
-            "R428",
+            "R428" if label != _SHARED else "R443",
             f'"{_ID}" of an item {problem}',
             Label(kind.body.span_in(kind.node), label),
-            (Label(entry_span(data), "these data"), Label(stage.name.span, "refuses them")),
+            (Label(entry_span(data), "these data"), Label(stage.name.span, "keeps results by id")),
             ('write one word that no other item has: f"{self.split}-{index:05}"',),
         )
 

@@ -14,9 +14,9 @@ from espnet3_compiler.checks.data.columns import is_read, listed_columns
 from espnet3_compiler.checks.data.fields import COLLATE, preprocessor_of, split_entries
 from espnet3_compiler.checks.data.streams import is_stream
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.items.axes import has_axes
-from espnet3_compiler.checks.items.kinds import NUMBER, TEXT, FieldKind, ItemKinds
-from espnet3_compiler.checks.items.makers import item_kinds
+from espnet3_compiler.checks.item_kinds.axes import has_axes
+from espnet3_compiler.checks.item_kinds.kinds import NUMBER, TEXT, FieldKind, ItemKinds
+from espnet3_compiler.checks.item_kinds.makers import item_kinds
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX, read_columns
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label

@@ -8,8 +8,8 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import placed_method, returned_values
-from espnet3_compiler.checks.items.kinds import TEXT, FieldKind, Maker
-from espnet3_compiler.checks.items.makers import field_kind, mapping_kinds
+from espnet3_compiler.checks.item_kinds.kinds import TEXT, FieldKind, Maker
+from espnet3_compiler.checks.item_kinds.makers import field_kind, mapping_kinds
 from espnet3_compiler.checks.targets.nodes import config_keys, find_targets, flag_value
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved

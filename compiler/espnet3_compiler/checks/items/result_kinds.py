@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, placed_method, returned_values
 from espnet3_compiler.checks.data.certain_code import added_items
-from espnet3_compiler.checks.items.kinds import ARRAY, NUMBER, TEXT, FieldKind, Maker
-from espnet3_compiler.checks.items.makers import field_kind
+from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, TEXT, FieldKind, Maker
+from espnet3_compiler.checks.item_kinds.makers import field_kind
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

@@ -27,8 +27,8 @@ from espnet3_compiler.checks.data.fields import (
 )
 from espnet3_compiler.checks.data.sample_fields import Fields
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.item_kinds.kinds import NUMBER
 from espnet3_compiler.checks.items.batches import ForwardCall, check_batches, split_kinds
-from espnet3_compiler.checks.items.kinds import NUMBER
 from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span

@@ -9,7 +9,7 @@ from espnet3_compiler.checks.data.bodies import (
     function_body,
     method_body,
 )
-from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.checks.shapes.classes import ModelClass, model_class
 from espnet3_compiler.checks.shapes.frames import FollowedFunction, Run, memo_key
 from espnet3_compiler.checks.shapes.made.arrays import (

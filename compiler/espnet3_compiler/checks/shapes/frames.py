@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
-from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
-from espnet3_compiler.checks.methods.refusals import changed_names
+from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.refusals.refusals import changed_names
 from espnet3_compiler.checks.shapes.list_ends import BeyondEnd, beyond_end
 from espnet3_compiler.checks.shapes.names import module_value
 from espnet3_compiler.checks.shapes.plain_values import PlainValue

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import class_of, constructor_of
-from espnet3_compiler.checks.methods.refusals import (
+from espnet3_compiler.checks.refusals.refusals import (
     ConstructorArguments,
     Refusal,
     first_refusal,

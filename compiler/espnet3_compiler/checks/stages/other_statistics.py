@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import constructor_of, default_values
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.checks.targets.nodes import keyword_arguments
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from espnet3_compiler.checks.data.attributes import Assigned, attribute_users, attribute_values
 from espnet3_compiler.checks.data.bodies import FunctionBody, function_body
 from espnet3_compiler.checks.data.certain_code import assigned_values
-from espnet3_compiler.checks.items.kinds import Maker
+from espnet3_compiler.checks.item_kinds.kinds import Maker
 from espnet3_compiler.signature.definitions import full_name
 from espnet3_compiler.signature.flow import (
     FunctionNode,

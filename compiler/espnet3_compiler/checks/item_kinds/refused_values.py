@@ -1,14 +1,13 @@
 """Values that no batch can hold, as they are no text, no number and no list of numbers.
 
-None, ``{"a": 1}``, ``text.split()``, ``list(text)``, ``[c for c in text]``, ``Path(name)``,
-``self.root / f"{name}.wav"`` and the pair that ``soundfile.read(path)`` gives.
+None, ``{"a": 1}``, ``text.split()``, ``list(text)``, ``[c for c in text]``, ``Path(name)`` and
+``self.root / f"{name}.wav"``.
 """
 
 import ast
 from collections.abc import Callable
 
-from espnet3_compiler.checks.items.axes import SAMPLE_READERS
-from espnet3_compiler.checks.items.kinds import OTHER, TEXT
+from espnet3_compiler.checks.item_kinds.kinds import OTHER, TEXT
 
 _MAPPINGS = (ast.Dict, ast.DictComp, ast.Set, ast.SetComp)
 _LISTS = ("list", "sorted", "tuple")
@@ -42,7 +41,7 @@ def is_refused(value: ast.expr, called: str, kind_of: KindOf) -> bool:
             return kind_of(owner) == TEXT
         case ast.Call(args=[inner, *_], keywords=[]) if called in _ARRAYS:
             return len(value.args) == 1 and kind_of(inner) == OTHER
-    return isinstance(value, _MAPPINGS) or called in (*_OF_PATHS, *SAMPLE_READERS)
+    return isinstance(value, _MAPPINGS) or called in _OF_PATHS
 
 
 def _is_same(one: ast.expr, other: ast.expr) -> bool:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from espnet3_compiler.checks.data.attributes import Assigned, attribute_users, attribute_values
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.data.certain_code import added_items, assigned_values
-from espnet3_compiler.checks.items.kinds import Maker
-from espnet3_compiler.checks.items.rows import is_changed
+from espnet3_compiler.checks.item_kinds.kinds import Maker
+from espnet3_compiler.checks.item_kinds.rows import is_changed
 from espnet3_compiler.signature.definitions import full_name
 from espnet3_compiler.signature.flow import FunctionNode, all_nodes, dotted_name, literal_text
 from espnet3_compiler.signature.library import Library, ModuleFile

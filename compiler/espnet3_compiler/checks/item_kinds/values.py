@@ -17,12 +17,12 @@ from espnet3_compiler.checks.data.bodies import (
     returned_values,
 )
 from espnet3_compiler.checks.data.certain_code import assigned_values, is_stored
-from espnet3_compiler.checks.items.axes import SAMPLE_READERS
-from espnet3_compiler.checks.items.json_rows import StoredValue, stored_value, unpacked_value
-from espnet3_compiler.checks.items.kinds import ARRAY, NUMBER, OTHER, TEXT, UNKNOWN, Maker
-from espnet3_compiler.checks.items.module_values import module_items, module_value
-from espnet3_compiler.checks.items.refused_values import is_refused
-from espnet3_compiler.checks.items.rows import is_row, is_text_list
+from espnet3_compiler.checks.item_kinds.axes import SAMPLE_READERS
+from espnet3_compiler.checks.item_kinds.json_rows import StoredValue, stored_value, unpacked_value
+from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, OTHER, TEXT, UNKNOWN, Maker
+from espnet3_compiler.checks.item_kinds.module_values import module_items, module_value
+from espnet3_compiler.checks.item_kinds.refused_values import is_refused
+from espnet3_compiler.checks.item_kinds.rows import is_row, is_text_list
 from espnet3_compiler.signature.flow import (
     FunctionNode,
     all_nodes,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from espnet3_compiler.checks.data.attributes import Known, known_truth
 from espnet3_compiler.checks.data.sample_fields import is_name, nodes_read_by
-from espnet3_compiler.checks.items.kinds import (
+from espnet3_compiler.checks.item_kinds.kinds import (
     UNKNOWN,
     FieldKind,
     ItemKinds,
@@ -133,8 +133,6 @@ def _after(
             if method == "pop" and args:
                 return [owner], _without_key(kinds, literal_text(args[0]))
             return [owner], kinds.doubtful() if kinds and method == "update" else None
-        case ast.Return(value=ast.Call(args=[given], keywords=[])) if is_name(given, name):
-            return [given], kinds  # whatever the call makes of it, nothing here comes after it
         case ast.Subscript(value=owner, ctx=ast.Store() | ast.Del()) if is_name(owner, name):
             return [], kinds  # by what is above it, else it is not understood
     return nodes_read_by(item), kinds

@@ -15,9 +15,9 @@ from contextlib import suppress
 from typing import Any
 
 from espnet3_compiler.checks.data.bodies import class_of, foreign_body
-from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
-from espnet3_compiler.checks.methods.refusals import ObjectState, Refusal, method_refusal
-from espnet3_compiler.checks.methods.refused_values import is_plain, refusal_finding
+from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.refusals.refusals import ObjectState, Refusal, method_refusal
+from espnet3_compiler.checks.refusals.refused_values import is_plain, refusal_finding
 from espnet3_compiler.checks.targets.nodes import (
     distinct_targets,
     find_targets,

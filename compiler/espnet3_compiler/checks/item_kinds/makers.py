@@ -11,7 +11,7 @@ from espnet3_compiler.checks.data.sample_fields import (
     SAME_FIELDS,
     sample_parameter,
 )
-from espnet3_compiler.checks.items.kinds import (
+from espnet3_compiler.checks.item_kinds.kinds import (
     ARRAY,
     NUMBER,
     OTHER,
@@ -22,8 +22,8 @@ from espnet3_compiler.checks.items.kinds import (
     Maker,
     common_kinds,
 )
-from espnet3_compiler.checks.items.values import called_body, value_kind
-from espnet3_compiler.checks.items.variables import Rules, variable_kinds
+from espnet3_compiler.checks.item_kinds.values import called_body, value_kind
+from espnet3_compiler.checks.item_kinds.variables import Rules, variable_kinds
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.flow import all_nodes, literal_text

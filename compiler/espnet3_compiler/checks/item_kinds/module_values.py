@@ -3,7 +3,7 @@
 import ast
 
 from espnet3_compiler.checks.data.certain_code import is_stored
-from espnet3_compiler.checks.items.kinds import Maker
+from espnet3_compiler.checks.item_kinds.kinds import Maker
 from espnet3_compiler.signature.flow import all_nodes
 
 _CHANGING = ("append", "extend", "insert", "setdefault", "update")

@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.methods.refusals import ConstructorArguments, Refusal, first_refusal
+from espnet3_compiler.checks.refusals.refusals import ConstructorArguments, Refusal, first_refusal
 from espnet3_compiler.checks.targets.nodes import (
     TargetNode,
     distinct_targets,

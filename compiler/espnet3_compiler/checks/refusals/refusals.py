@@ -19,7 +19,7 @@ from espnet3_compiler.checks.data.bodies import (
     default_values,
 )
 from espnet3_compiler.checks.data.certain_code import certain_nodes
-from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.signature.flow import all_nodes, all_statements, dotted_name
 from espnet3_compiler.signature.library import Library
 

@@ -1,0 +1,1 @@
+"""What the fields of items are: texts, numbers, arrays; read from data sets and preprocessors."""

@@ -1,0 +1,1 @@
+"""Values that constructors of classes refuse, as their code says it."""
