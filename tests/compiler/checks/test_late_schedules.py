@@ -86,6 +86,7 @@ def test_a_length_above_that_of_the_training(check, settings, code, place):
         f"scheduler: {WARM}, {TEN}",
         f"scheduler: {WARM}, {EACH}, trainer: {{max_epochs: 25}}",
         f"scheduler: {WARM}, trainer: {{max_epochs: -1, limit_train_batches: 100}}",
+        f"scheduler: {WARM}, trainer: {{max_epochs: 1, limit_train_batches: 1}}",
         f"{torch_scheduler('StepLR', 'step_size: 9')}, {PER_EPOCH}, {TEN}",
         f"{torch_scheduler('MultiStepLR', 'milestones: [9, 30]')}, {PER_EPOCH}, {TEN}",
         f"{torch_scheduler('CosineAnnealingLR', 'T_max: 50')}, {PER_EPOCH}, {TEN}",

@@ -46,7 +46,7 @@ class Net(torch.nn.Module):
     def __init__(self, sizes, bias, width, depth, n):
         super().__init__()
     def forward(self, x):
-        return x + frozenset
+        return 1 + frozenset
 
 def export(path, many): pass
 """
@@ -172,7 +172,7 @@ def test_whole_reports(outcome: CompileResult) -> None:
     source += "depth: 2, n: 8}"
     mark, number = f"   |{' ' * 19}", f"   |{' ' * 89}- 2 here"
     head = ["error[R908 optimizer-misfit]: it fails"]
-    code = [" 7 |         return x + frozenset", f"   |{' ' * 20}"]
+    code = [" 7 |         return 1 + frozenset", f"   |{' ' * 20}"]
     assert [text.splitlines() for text in texts] == [
         [
             *head,
