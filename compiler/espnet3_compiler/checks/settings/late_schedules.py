@@ -5,8 +5,8 @@ Passes: ``warmup_steps: 1000`` with ``max_steps: 20000``; ``StepLR`` with ``step
 Fails: ``warmup_steps: 25000`` with ``max_steps: 5000``, or with ``num_iters_per_epoch: 100`` and
 ``max_epochs: 30``; ``step_size: 30`` of epochs with ``max_epochs: 20``.
 
-A trial of a few steps says nothing.  Where only the data tell how many steps there are, ``--deep`` says it.  A length that several
-stages read is reported only if it is too long for all of them.
+A trial of a few steps says nothing.  Where only the data tell how many steps there are,
+``--deep`` says it.  A length that several stages read is reported only if it is too long for all.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,6 @@ from espnet3_compiler.syntax.span_key import first_per_location, is_inherited, w
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, to_python
 from espnet3_schemas import TARGET
 from espnet3_schemas.schedule_lengths import WARMUPS, LateLength, late_length
-
 
 _FEWEST = 100
 """Steps of a trial at least: fewer are not meant to see a schedule to its end."""
