@@ -13,6 +13,8 @@ SYSTEMS = ("base", "enh", "cls", "tts", "asr", "ssl")
 """The Systems that ship; one stands behind those whose kinds it varies."""
 TARGET = "_target_"
 """Key of a node that becomes an object: the dotted name of its class or function."""
+TASK_SIZES = {"frontend": "input_size", "feats_extract": "odim"}
+"""Parts of ESPnet2's models that may be null where an option gives the size of what they make."""
 IN_PACKAGE = "package:"
 """Begins the name of a source that an installed package holds."""
 

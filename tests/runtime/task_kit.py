@@ -25,6 +25,7 @@ DEFAULTS = {
     "token_list": TOKENS,
     "token_type": "bpe",
     "bpemodel": None,
+    "input_size": None,
     "preprocessor_conf": {"aux": [1, 2]},
     "frontend": "default",
     "frontend_conf": {},

@@ -4,10 +4,12 @@ import asyncio
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from espnet3_compiler.filesystem import Buffers, real_path
+from espnet3_compiler.filesystem import Buffers, buffer_of, real_path
 from espnet3_compiler.lsp.owners import Check, checks_of
+from espnet3_compiler.lsp.readable import readable_text
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.result import CompileResult
 
@@ -125,15 +127,21 @@ class Checker:
             if self._wanted.get(check) != number:
                 raise OutdatedCheck
 
-        def run() -> CompileResult:
+        def run() -> tuple[CompileResult, CompileResult]:
             proceed()
-            given = dict(check.replaced)
-            return compile_manifest(
-                check.manifest, config_files=given, buffers=buffers, proceed=proceed
+            compiled = partial(
+                compile_manifest,
+                check.manifest,
+                config_files=dict(check.replaced),
+                proceed=proceed,
             )
+            result = compiled(buffers=buffers)
+            if result.recipe is not None or check in self._lowered:
+                return result, result
+            return result, compiled(buffers={**buffers, **_readable(check.manifest, buffers)})
 
         try:
-            result = await asyncio.get_running_loop().run_in_executor(self._thread, run)
+            result, lowered = await asyncio.get_running_loop().run_in_executor(self._thread, run)
         except OutdatedCheck:
             return
         except Exception:  # noqa: BLE001 - a bug: what is typed next may not meet it
@@ -142,6 +150,12 @@ class Checker:
         if self._wanted.get(check) != number:
             return
         self._results[check], self._done[check] = result, number
-        if result.recipe is not None:
-            self._lowered[check] = result
+        if lowered.recipe is not None:
+            self._lowered[check] = lowered
         self._publish()
+
+
+def _readable(manifest: Path, buffers: Buffers) -> Buffers:
+    """Return the text of a manifest without the lines that are no YAML, if that leaves anything."""
+    text = readable_text(buffer_of(manifest, buffers) or "")
+    return {real_path(manifest): text} if text is not None else {}

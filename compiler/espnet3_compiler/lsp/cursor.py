@@ -1,7 +1,7 @@
 """Find out what is being typed: the text is read with a mark in the place of the word.
 
 A text that is being typed is seldom YAML, so several readings are tried: the word as a key, as a
-value, and with the lines below left out.
+value, with the lines below left out, and without other lines that are wrong themselves.
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.lsp.readable import without_other_lines
 from espnet3_compiler.syntax.read import read_text
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, children
 
@@ -78,6 +79,15 @@ def _readings(
     text: str, start: int, end: int, marks: list[str]
 ) -> Iterator[tuple[str, Path, Mapping]]:
     """Yield the readings that are YAML and hold the mark."""
+    yield from _readings_of(text, start, end, marks)
+    if (mended := without_other_lines(text, start)) not in (text, None):
+        yield from _readings_of(str(mended), start, end, marks)
+
+
+def _readings_of(
+    text: str, start: int, end: int, marks: list[str]
+) -> Iterator[tuple[str, Path, Mapping]]:
+    """Yield the readings of one text."""
     line_end = text.find("\n", end)
     line_end = len(text) if line_end < 0 else line_end
     begun = text[text.rfind("\n", 0, start) + 1 : start]

@@ -58,8 +58,8 @@ def build_task_model(node: Mapping[str, Any], *, normalize: bool = True) -> Task
     if takes_turns(model):
         join_turns(model)
     _freeze_parameters(model, options.get(FREEZE) or (), join_key(key_path_of(node), FREEZE))
-    idle = [name for name in node if name not in read and not name.endswith("_conf")]
-    return TaskModel(model, tuple(idle))
+    given = [name for name in node if node[name] is not None and not name.endswith("_conf")]
+    return TaskModel(model, tuple(name for name in given if name not in read))
 
 
 class _TrackedOptions(Namespace):

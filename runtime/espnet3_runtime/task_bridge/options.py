@@ -12,6 +12,7 @@ from espnet3_runtime.build.model_node import TASK
 from espnet3_runtime.config import join_key, to_plain
 from espnet3_runtime.errors import InstantiateError, did_you_mean, nearest
 from espnet3_runtime.task_bridge.importing import locate_task
+from espnet3_schemas import TASK_SIZES
 
 Options = dict[str, Any]
 
@@ -78,6 +79,9 @@ def _check_choice(choice: Any, given: Options, where: str) -> None:
     if choice.name not in given:
         return
     word = given[choice.name]
+    size = TASK_SIZES.get(choice.name, "")
+    if word is None and given.get(size) is not None:
+        return
     if choice.optional and (word is None or str(word).lower() in _NULLS):
         given[choice.name] = None
         return
@@ -86,7 +90,7 @@ def _check_choice(choice: Any, given: Options, where: str) -> None:
         raise InstantiateError(
             f"there is no {choice.name} {word!r}".replace("'", '"'),
             where=join_key(where, choice.name),
-            hint=did_you_mean(str(word), words),
+            hint=f"give {size}, too" if word is None and size else did_you_mean(str(word), words),
         )
     given[choice.name] = word.lower()
 

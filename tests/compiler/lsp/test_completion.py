@@ -1,5 +1,6 @@
 """What is offered while a manifest or a config is typed, mostly in a text that is no YAML yet."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,39 @@ def test_nothing_is_offered_in_comments_and_code(editor: Editor):
     assert not offered(editor, TRAINING, "seed: 1  # se¦\n")
     assert not offered(editor, DIGITS / "src/model.py", "impo¦")
     editor.close(DIGITS / "src/model.py")
+
+
+BROKEN = """version: 1
+recipe: tiny/asr
+system: asr
+description: a text: with a colon
+models:
+  ctc:
+    _target_: src.model.CTCModel
+    frontend: {_target_: src.features.LogMel, n_mels: [80}
+   vocab_size: 20
+configs:
+  training: conf/training.yaml
+\tinference: conf/inference.yaml
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("stages: [collect_stats, tr¦]\n", {"train", "infer"}),
+        ("stages:\n  - {name: train, config: ¦}\n", {"training"}),
+        ("stages:\n  - {name: train, ¦\n  - {name: infer, \n", {"config", "model"}),
+        ("exp_dir: ${models.ctc.¦\nstages: [train]\n", {"_target_"}),
+    ],
+)
+def test_a_manifest_broken_in_several_places_when_it_is_opened(
+    editor: Editor, tmp_path, typed, expected
+):
+    recipe = shutil.copytree(DIGITS, tmp_path / "asr", ignore=shutil.ignore_patterns("data", "exp"))
+    manifest = recipe / "recipe.yaml"
+    manifest.write_text(BROKEN)
+    try:
+        assert expected <= set(offered(editor, manifest, BROKEN + typed))
+    finally:
+        editor.close(manifest)

@@ -55,6 +55,7 @@ def test_the_command_line_is_not_read(fake, monkeypatch):
         ({"enocder": "linear"}, 'has no option "enocder"', "enocder", 'did you mean "encoder"?'),
         ({"encoder": "liner"}, 'there is no encoder "liner"', "encoder", 'did you mean "linear"?'),
         ({"encoder": None}, "there is no encoder None", "encoder", ""),
+        ({"frontend": None}, "there is no frontend None", "frontend", "give input_size, too"),
         ({"encoder_conf": 3}, "is a mapping of arguments", "encoder_conf", ""),
         ({**LINEAR, "encoder_conf": {"size": 3}}, "argument 'size'", "encoder_conf.size", ""),
         ({"freeze_param": ["encodr"]}, "no part of the model", "freeze_param", "encoder"),
@@ -85,6 +86,13 @@ def test_without_espnet_the_message_says_how_to_install_it():
         construct_model(node())
     assert 'there is no module "espnet2"' in caught.value.message
     assert "pip install --no-deps espnet" in caught.value.hint
+
+
+def test_data_with_features_need_no_front_end(fake):
+    found = build_task_model(node(frontend=None, input_size=5))
+    assert found.model.frontend is None
+    assert found.model.encoder.rnn.input_size == 5
+    assert found.idle == ()
 
 
 def test_freeze_param_names_parts_as_espnet2_does(fake):

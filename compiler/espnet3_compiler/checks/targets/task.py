@@ -25,8 +25,9 @@ from espnet3_compiler.signature.result import NotAnalyzable, Signature
 from espnet3_compiler.signature.task import ClassChoice, ConfCall, Task, read_task
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.span_key import is_written
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_keys
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, is_null, map_keys
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
+from espnet3_schemas import TASK_SIZES
 
 _NULL_WORDS = ("none", "null", "nil")
 _CONF_SUFFIX = "_conf"
@@ -132,10 +133,22 @@ def _nearest_option(name: str, free: list[str], task: Task) -> str | None:
 def _check_choices(library: Library, node: Mapping, task: Task) -> Iterator[Diagnostic]:
     for choice in task.choices.values():
         entry = node.entry(choice.name)
-        if entry and not is_unresolved(entry.value) and not _is_choice(entry, choice):
+        if entry is None or is_unresolved(entry.value) or _is_left_to_data(entry, node):
+            continue
+        if not _is_choice(entry, choice):
             yield _unknown_choice(entry, choice, task)
     for option in dict.fromkeys(use.option for use in task.uses):
         yield from _check_conf(library, node, task, option)
+
+
+def _is_left_to_data(entry: Entry, node: Mapping) -> bool:
+    """Return whether a part is null, as the data give what it would make, of a size that is said.
+
+    Args:
+        entry: The choice.
+        node: The options beside it.
+    """
+    return is_null(entry.value) and not is_null(node.get(TASK_SIZES.get(entry.name, "")))
 
 
 def _is_choice(entry: Entry, choice: ClassChoice) -> bool:
@@ -151,12 +164,14 @@ def _unknown_choice(entry: Entry, choice: ClassChoice, task: Task) -> Diagnostic
     words, value = list(choice.classes), entry.value
     allowed = [*words, "null"] if choice.optional else words
     near = closest_match(str(value.value), words) if isinstance(value, Scalar) else None
+    size = TASK_SIZES.get(choice.name, "") if is_null(value) else ""
+    sizes = (f"where the data have features, give their number: {size}: 80",) if size else ()
     return value_finding(
         "R507",
         f"{task.name} has no {choice.name} {brief_value(value)}",
         value if isinstance(value, Scalar) else entry.key,
         f"not in ({format_names(allowed, _MAX_LISTED)})",
-        advice=did_you_mean(near),
+        advice=did_you_mean(near, *sizes),
         notes=(f"it can be {', '.join(words)}",) if len(words) > _MAX_LISTED else (),
         fix=name_fix(value, near, words) if isinstance(value, Scalar) else None,
     )

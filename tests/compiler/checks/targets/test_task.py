@@ -81,6 +81,7 @@ FILES = {
             def add_task_arguments(cls, parser):
                 group = parser.add_argument_group("Task related")
                 group.add_argument("--token_list", type=str)
+                group.add_argument("--input_size", type=int)
                 group.add_argument("--ctc_conf", action=NestedDictAction)
                 for class_choices in cls.class_choices_list:
                     class_choices.add_arguments(group)
@@ -121,6 +122,7 @@ def check(root: Path, text: str) -> list[Diagnostic]:
     [
         "encoder: conformer\nencoder_conf: {num_blocks: 3}",
         "encoder: Conformer\ndecoder: null",
+        "frontend: null\ninput_size: 80",
         "encoder: ${oc.env:ENCODER}\nencoder_conf: {anything: 3}",
         "encoder_conf: {layers: 3}",
         "decoder: transformer\ndecoder_conf: {heads: 3}",
@@ -153,6 +155,7 @@ PARTS = "mini2.parts"
             "encoder: conformre",
             """R507 'conformre': mini2.asr.ASRTask has no encoder "conformre\"""",
         ),
+        ("frontend: null", """R507 'null': mini2.asr.ASRTask has no frontend null"""),
         ("encoder: null", """R507 'null': mini2.asr.ASRTask has no encoder null"""),
         ("encoder: 3", """R507 '3': mini2.asr.ASRTask has no encoder 3"""),
         (

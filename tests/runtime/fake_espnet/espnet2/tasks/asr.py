@@ -51,6 +51,7 @@ class ASRTask(AbsTask):
         parser.add_argument("--token_list", default=None)
         parser.add_argument("--token_type", default="bpe")
         parser.add_argument("--bpemodel", default=None)
+        parser.add_argument("--input_size", default=None)
         parser.add_argument("--preprocessor_conf", default={"aux": (1, 2)})
         for class_choices in cls.class_choices_list:
             class_choices.add_arguments(parser)
@@ -61,14 +62,19 @@ class ASRTask(AbsTask):
         if isinstance(args.token_list, str):
             with Path(args.token_list).open(encoding="utf-8") as f:
                 args.token_list = [line.rstrip() for line in f]
-        frontend_class = frontend_choices.get_class(args.frontend)
-        frontend = frontend_class(**args.frontend_conf)
+        if args.input_size is None:
+            frontend_class = frontend_choices.get_class(args.frontend)
+            frontend = frontend_class(**args.frontend_conf)
+            input_size = frontend.output_size()
+        else:
+            args.frontend, args.frontend_conf, frontend = None, {}, None
+            input_size = args.input_size
         normalize = None
         if args.normalize is not None:
             normalize_class = normalize_choices.get_class(args.normalize)
             normalize = normalize_class(**args.normalize_conf)
         encoder_class = encoder_choices.get_class(args.encoder)
-        encoder = encoder_class(input_size=frontend.output_size(), **args.encoder_conf)
+        encoder = encoder_class(input_size=input_size, **args.encoder_conf)
         model_class = model_choices.get_class(args.model)
         return model_class(
             token_list=args.token_list,
