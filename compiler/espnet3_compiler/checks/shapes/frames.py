@@ -24,6 +24,7 @@ from espnet3_compiler.checks.shapes.values import (
     Repeated,
     Value,
 )
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.signature.flow import all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 
@@ -55,6 +56,7 @@ class Run:
         data: Whether it is the code of data sets and preprocessors that is followed.
         over: Numbers beyond those that a layer or a loss takes.
         saved: What numpy saves, each with the name of its file as it is written.
+        misread: What is said of tensors that layers or losses read as something else.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Run:
         self.data = False
         self.over: list[OverNumbered] = []
         self.saved: list[tuple[str, Value]] = []
+        self.misread: list[Diagnostic] = []
         self.follow, self.evaluate = follow, evaluate
         self.mismatches: list[Mismatch] = []
         self.plain: list[PlainValue] = []
@@ -148,6 +151,11 @@ class FollowedFunction:
         """Note numbers that are certainly beyond those that something takes."""
         if self.certain:
             self.run.over += found
+
+    def report_misread(self, found: Diagnostic | None) -> None:
+        """Note what is said of a tensor that is certainly read as something else."""
+        if self.certain and found is not None:
+            self.run.misread.append(found)
 
     def report_index(self, index: CallArgument, count: int) -> None:
         """Note an item that is certainly taken of a list of so many, if it has none such."""

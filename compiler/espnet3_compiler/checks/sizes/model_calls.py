@@ -17,6 +17,7 @@ from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     CallArguments,
     Item,
+    Meaning,
     Part,
     Size,
     Tensor,
@@ -30,6 +31,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import as_texts
 from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Node, node_at
 
 _SPLITS = {"train": ("train", "valid"), "infer": ("test",)}
@@ -70,6 +72,8 @@ def check_model(
         (_call_step if steps else _call)(run, model, batch)
     run.mismatches = [one for one in run.mismatches if one.got.field]
     found += layer_findings(run) + numbering_findings(run.over)
+    if not any(_lacks_lengths(run, model, batch) for batch in telling):
+        found += first_per_location(one for one in run.misread if one.code == "R921")
     changed = found and changes_layers(run, recipe_modules(recipe, resolved))
     return [] if changed else found
 
@@ -134,6 +138,13 @@ def _reads_lengths(run: Run, model: Part, name: str) -> bool:
     return any(one.id == lengths and isinstance(one.ctx, ast.Load) for one in names)
 
 
+def _lacks_lengths(run: Run, model: Part, batch: Batch) -> bool:
+    """Return whether ``forward`` takes lengths of a number, which is said elsewhere."""
+    body = method_body(run.library, model.path, "forward")
+    numbers = [name for name, one in batch.items() if one.array.shapes == ((),)]
+    return body is not None and any(name + _LENGTHS in _parameters(body) for name in numbers)
+
+
 def _call(run: Run, model: Part, batch: Batch) -> None:
     """Call ``forward`` with a batch, of which other fields are not known."""
     body = method_body(run.library, model.path, "forward")
@@ -156,7 +167,7 @@ def _call_step(run: Run, model: Part, batch: Batch) -> None:
 def _batched(name: str, array: Tensor) -> Tensor:
     """Return a field of a batch, whose items are padded along their first axis."""
     shapes = tuple((None, *(_named(size, name) for size in shape)) for shape in array.shapes)
-    return Tensor(shapes, array.numbering)
+    return Tensor(shapes, array.numbering, meaning=Meaning(0, field=name))
 
 
 def _named(size: Size | None, name: str) -> Size | None:
