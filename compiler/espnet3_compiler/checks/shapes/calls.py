@@ -23,7 +23,7 @@ from espnet3_compiler.checks.shapes.made.lists import call_builtin
 from espnet3_compiler.checks.shapes.made.spectra import bands_of, spectra_of
 from espnet3_compiler.checks.shapes.meanings.functions import apply_meant
 from espnet3_compiler.checks.shapes.meanings.layers import axis_finding, layer_meant
-from espnet3_compiler.checks.shapes.meanings.losses import LOSS_LAYERS, LOSSES, loss_finding
+from espnet3_compiler.checks.shapes.meanings.losses import LOSS_LAYERS, LOSSES
 from espnet3_compiler.checks.shapes.methods import (
     item_method,
     register_buffer,
@@ -120,7 +120,7 @@ def _applied(
 ) -> Value:
     """Return what a single layer gives, or a loss."""
     if layer.kind in LOSS_LAYERS:
-        frame.report_misread(loss_finding(layer.kind, arguments))
+        frame.report_loss(layer.kind, arguments, layer.arguments)
         return None
     frame.report_misread(axis_finding(layer, given))
     return layer_meant(apply_layer(layer, given, frame.report), layer, given)
@@ -153,7 +153,7 @@ def call_by_name(
         if last in _SCORED and _IGNORED not in arguments.named:
             frame.report_over(over_scored([one.value for one in arguments.positional]))
         if last in LOSSES:
-            frame.report_misread(loss_finding(last, arguments))
+            frame.report_loss(last, arguments, {})
         return _function(path, arguments)
     if path in ("numpy.save", "numpy.load"):
         return stored_array(last, call, arguments, frame)

@@ -35,6 +35,7 @@ def _findings(
     from espnet3_compiler.checks.shapes.interpreter import start_run
     from espnet3_compiler.checks.shapes.list_ends import list_findings
     from espnet3_compiler.checks.shapes.losses import loss_findings
+    from espnet3_compiler.checks.shapes.meanings.blanks import blank_findings
     from espnet3_compiler.checks.shapes.meanings.fields import plainly_trained
     from espnet3_compiler.checks.shapes.mismatches import layer_findings
     from espnet3_compiler.checks.shapes.plain_values import plain_findings
@@ -52,6 +53,7 @@ def _findings(
     follow_features(run, recipe, resolved)
     diagnostics = [*layer_findings(run), *plain_findings(run.plain)]
     diagnostics += [*refusal_findings(run.refused), *run.misread]
+    diagnostics += blank_findings(run.blanks, recipe, resolved)
     diagnostics += [*list_findings(run.beyond), *step_findings(run)]
     diagnostics += loss_findings(run, recipe, resolved)
     if diagnostics and not changes_layers(run, recipe_modules(recipe, resolved)):

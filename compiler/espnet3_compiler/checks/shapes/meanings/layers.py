@@ -19,9 +19,10 @@ from espnet3_compiler.checks.shapes.values import Constant, Group, Layer, Tensor
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 
 _FIRST = "batch_first"
+_RECURRENT = ("LSTM", "GRU", "RNN")
 _OVER_TIME = (
-    *("LSTM", "GRU", "RNN", "MultiheadAttention"),
-    *("TransformerEncoderLayer", "TransformerDecoderLayer"),
+    *_RECURRENT,
+    *("MultiheadAttention", "TransformerEncoderLayer", "TransformerDecoderLayer"),
 )
 """Layers that go over the axis of time, and are told whether the batch stands before it."""
 
@@ -90,7 +91,9 @@ def axis_finding(layer: Layer, given: Sequence[Value]) -> Diagnostic | None:
     first = given[0] if given else None
     if layer.kind not in _OVER_TIME or layer.changed or not isinstance(first, Tensor):
         return None
-    if _is_first(layer) is not False or first.meaning.batch != 0 or _is_made_up(first):
+    if _is_first(layer) is not False or first.meaning.batch != 0:
+        return None
+    if _has_single_axis(first) or (layer.kind not in _RECURRENT and not _is_whole(first)):
         return None
     place = next((one.place for one in layer.arguments.values() if one.place), None)
     if place is None:
@@ -106,10 +109,11 @@ def axis_finding(layer: Layer, given: Sequence[Value]) -> Diagnostic | None:
     )
 
 
-def _is_made_up(given: Tensor) -> bool:
+def _is_whole(given: Tensor) -> bool:
+    """Return whether a tensor certainly has another axis than those of items and numbers."""
+    return all(len(shape) >= _SEQUENCES for shape in given.shapes)
+
+
+def _has_single_axis(given: Tensor) -> bool:
     """Return whether a tensor may have an axis that was put in to go over the batch."""
-    return any(
-        len(shape) < _SEQUENCES or any(size and size.value == 1 for size in shape)
-        for shape in given.shapes
-        if len(shape) <= _SEQUENCES
-    )
+    return any(size and size.value == 1 for shape in given.shapes for size in shape)

@@ -76,18 +76,32 @@ _WANTED = {
 }
 
 
-def loss_finding(name: str, call: CallArguments) -> Diagnostic | None:
+def loss_arguments(
+    name: str, call: CallArguments, made: Mapping[str, CallArgument]
+) -> dict[str, CallArgument]:
+    """Return the arguments of a loss by name; none where they are not known.
+
+    Args:
+        name: The function or the class, without its module.
+        call: What it is called with.
+        made: What it is made with, where it is an object.
+    """
+    names = (*_CTC, "blank") if _CLASSES.get(name, name) == "ctc_loss" else _PAIR
+    given = {**made, **dict(zip(names, call.positional, strict=False)), **call.named}
+    return given if call.complete else {}
+
+
+def loss_finding(name: str, given: "_Given") -> Diagnostic | None:
     """Return what is certainly wrong with the arguments of a loss; the first of several.
 
     Args:
         name: The function or the class, without its module.
-        call: The arguments.
+        given: The arguments.
     """
     loss = _CLASSES.get(name, name)
     names = _CTC if loss == "ctc_loss" else _PAIR
-    given = {**dict(zip(names, call.positional, strict=False)), **call.named}
     first = given.get(names[0])
-    if not call.complete or first is None or first.place is None:
+    if first is None or first.place is None:
         return None
     return next(filter(None, (rule(loss, names, given) for rule in _RULES)), None)
 
@@ -115,7 +129,7 @@ def _find_order(loss: str, names: Sequence[str], given: _Given) -> Diagnostic | 
     if wrong is None or place is None:
         return None
     texts = {role: given[name].place for role, name in zip(roles, names, strict=True)}
-    order = ", ".join(place.text for role in right if (place := texts[role]))
+    order = ", ".join(one.text for role in right if (one := texts[role]))
     return Diagnostic(
         "R504",
         f'{loss} gets "{place.text}" for "{names[wrong]}": its arguments are exchanged',
