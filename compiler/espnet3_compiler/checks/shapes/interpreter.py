@@ -131,7 +131,7 @@ def _follow_assignment(
     found = _evaluate(item.value, frame)
     if isinstance(item, ast.AugAssign):
         old = _evaluate(item.target, frame)
-        found = operated(item.op, old, found, frame)
+        found = operated(item, old, found, frame)
         if isinstance(old, Group | Repeated):
             frame.replace(old, found)
     for target in item.targets if isinstance(item, ast.Assign) else [item.target]:
@@ -225,8 +225,8 @@ def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
             return attribute_of(_evaluate(inner, frame), attr)
         case ast.Call():
             return _call(node, frame)
-        case ast.BinOp(left=left, op=operation, right=right):
-            return operated(operation, _evaluate(left, frame), _evaluate(right, frame), frame)
+        case ast.BinOp(left=left, right=right):
+            return operated(node, _evaluate(left, frame), _evaluate(right, frame), frame)
         case ast.UnaryOp(operand=inner, op=ast.USub() | ast.UAdd() | ast.Invert()):
             return negated(_evaluate(inner, frame))
         case ast.Compare(left=left, ops=[_], comparators=[right]):

@@ -17,6 +17,9 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
 from espnet3_schemas import TARGET
 
+_PAIRS = "R921"
+"""Shapes that are compared are known where items are: in ``sizes``."""
+
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R524, R523 for a layer, R504 for a list, R428 for a loss, R816 for steps of frames.
@@ -52,7 +55,8 @@ def _findings(
         follow_target(run, target, plain)
     follow_features(run, recipe, resolved)
     diagnostics = [*layer_findings(run), *plain_findings(run.plain)]
-    diagnostics += [*refusal_findings(run.refused), *run.misread]
+    diagnostics += [*refusal_findings(run.refused)]
+    diagnostics += [one for one in run.misread if one.code != _PAIRS]
     diagnostics += blank_findings(run.blanks, recipe, resolved)
     diagnostics += [*list_findings(run.beyond), *step_findings(run)]
     diagnostics += loss_findings(run, recipe, resolved)

@@ -9,6 +9,7 @@ from espnet3_compiler.checks.shapes.made.arrays import numbered
 from espnet3_compiler.checks.shapes.made.lists import list_items
 from espnet3_compiler.checks.shapes.meanings.axes import meant
 from espnet3_compiler.checks.shapes.meanings.functions import operated_meant
+from espnet3_compiler.checks.shapes.meanings.pairs import difference_finding
 from espnet3_compiler.checks.shapes.methods import rank_number
 from espnet3_compiler.checks.shapes.torch_layers import Mismatch
 from espnet3_compiler.checks.shapes.values import (
@@ -49,17 +50,22 @@ def _turn(given: Tensor) -> Tensor | None:
     return tensors.changed(given, lambda shape: shape[::-1])
 
 
-def operated(operation: ast.operator, left: Value, right: Value, frame: FollowedFunction) -> Value:
+def operated(
+    node: ast.BinOp | ast.AugAssign, left: Value, right: Value, frame: FollowedFunction
+) -> Value:
     """Return what an operator makes of two values.
 
     Args:
-        operation: The operator.
+        node: The operator with its place.
         left: The first value.
         right: The second one.
         frame: The function in which it stands.
     """
-    found = _operated(operation, left, right, frame)
-    return operated_meant(found, operation, left, right) if isinstance(found, Tensor) else found
+    found = _operated(node.op, left, right, frame)
+    if not isinstance(found, Tensor):
+        return found
+    frame.report_misread(difference_finding(node, left, right, frame.body))
+    return operated_meant(found, node.op, left, right)
 
 
 def _operated(operation: ast.operator, left: Value, right: Value, frame: FollowedFunction) -> Value:

@@ -31,10 +31,10 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import as_texts
 from espnet3_compiler.signature.flow import all_nodes
-from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Node, node_at
 
 _SPLITS = {"train": ("train", "valid"), "infer": ("test",)}
+_PAIRS = "R921"
 _LENGTHS, _STEP = "_lengths", "training_step"
 
 Batch = dict[str, FieldArray]
@@ -44,7 +44,7 @@ Batch = dict[str, FieldArray]
 def check_model(
     node: Mapping, config: Mapping, kind: str, recipe: Recipe, resolved: Resolved
 ) -> list[Diagnostic]:
-    """Return R524, R434 and R431 for the items that a model is called with.
+    """Return R524, R434, R431 and R921 for the items that a model is called with.
 
     Args:
         node: The model.
@@ -73,7 +73,7 @@ def check_model(
     run.mismatches = [one for one in run.mismatches if one.got.field]
     found += layer_findings(run) + numbering_findings(run.over)
     if not any(_lacks_lengths(run, model, batch) for batch in telling):
-        found += first_per_location(one for one in run.misread if one.code == "R921")
+        found += [one for one in run.misread if one.code == _PAIRS][:1]
     changed = found and changes_layers(run, recipe_modules(recipe, resolved))
     return [] if changed else found
 

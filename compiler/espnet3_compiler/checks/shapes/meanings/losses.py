@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from espnet3_compiler.checks.shapes.meanings.axes import rank_of
+from espnet3_compiler.checks.shapes.meanings.pairs import compared_finding
 from espnet3_compiler.checks.shapes.meanings.words import (
     LENGTHS,
     LOG_SOFTMAX,
@@ -198,34 +199,7 @@ def _find_pairs(loss: str, names: Sequence[str], given: _Given) -> Diagnostic | 
     """Return R921 where a loss compares every item of a batch with every other."""
     if loss not in _OF_PAIRS or names[1] not in given:
         return None
-    values = [given[name].value for name in names]
-    ranks = [rank_of(value) for value in values]
-    batches = [_meaning(given, name).batch for name in names]
-    if None in ranks or ranks[0] == ranks[1] or batches != [0, 0]:
-        return None
-    shown = [_shown(value) for value in values]
-    place = given[names[0]].place
-    if place is None:
-        return None
-    return Diagnostic(
-        "R921",
-        f"{loss} compares tensors of the shapes {shown[0]} and {shown[1]}: all pairs of items, not "
-        "each with its own",
-        Label(place.span, f"{shown[0]}, the other {shown[1]}"),
-        help=(f"give both the same shape, for example by {_squeezed(given, names, ranks)}",),
-    )
-
-
-def _squeezed(given: _Given, names: Sequence[str], ranks: Sequence[int | None]) -> str:
-    more = names[0] if (ranks[0] or 0) > (ranks[1] or 0) else names[1]
-    place = given[more].place
-    return f"{place.text if place else more}.squeeze(-1)"
-
-
-def _shown(value: object) -> str:
-    shape = value.shapes[0] if isinstance(value, Tensor) else ()
-    sizes = ["batch", *(str(size.value) if size else "…" for size in shape[1:])]
-    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+    return compared_finding(loss, *(given[name] for name in names))
 
 
 _RULES: tuple[Callable[[str, Sequence[str], _Given], Diagnostic | None], ...] = (
