@@ -40,6 +40,9 @@ LOSSES = frozenset(_CLASSES.values())
 LOSS_LAYERS = frozenset(_CLASSES)
 _OF_LOGS = ("ctc_loss", "nll_loss", "kl_div")
 _OF_PAIRS = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+_SYMMETRIC = (*_OF_PAIRS, "kl_div")
+"""Losses of which both arguments may be what a model gives."""
+
 _MADE = frozenset((SCORES, SOFTMAX, LOG_SOFTMAX, SIGMOID))
 _GIVEN = {SCORES: "scores as a layer gives them"}
 
@@ -117,7 +120,7 @@ def _meaning(given: _Given, name: str) -> Meaning:
 
 def _find_order(loss: str, names: Sequence[str], given: _Given) -> Diagnostic | None:
     """Return R504 where all arguments are there, and stand in each other's places."""
-    if loss in _OF_PAIRS:
+    if loss in _SYMMETRIC:
         return None
     meanings = [_meaning(given, name) for name in names]
     fields = {one.field for one in meanings}
