@@ -129,6 +129,7 @@ CODES: tuple[Code, ...] = (
     Code("R524", "layer-sizes", "error", "A layer gets tensors of another size than it takes."),
     Code("R525", "no-array", "error", "A sample or batch, a mapping, is taken for an array."),
     Code("R526", "early-return", "warning", "A loop that collects returns in its first round."),
+    Code("R527", "misread-tensor", "warning", "A layer or loss takes a tensor for another one."),
     Code("R601", "unknown-key", "error", "The schema has no such key here."),
     Code("R602", "wrong-type", "error", "A value has the wrong type."),
     Code("R603", "missing-key", "error", "A required key is absent."),

@@ -21,6 +21,9 @@ from espnet3_compiler.checks.shapes.made.arrays import (
 )
 from espnet3_compiler.checks.shapes.made.lists import call_builtin
 from espnet3_compiler.checks.shapes.made.spectra import bands_of, spectra_of
+from espnet3_compiler.checks.shapes.meanings.functions import apply_meant
+from espnet3_compiler.checks.shapes.meanings.layers import axis_finding, layer_meant
+from espnet3_compiler.checks.shapes.meanings.losses import LOSS_LAYERS, LOSSES
 from espnet3_compiler.checks.shapes.methods import (
     item_method,
     register_buffer,
@@ -29,7 +32,6 @@ from espnet3_compiler.checks.shapes.methods import (
 )
 from espnet3_compiler.checks.shapes.names import absolute_name, is_builtin, is_local
 from espnet3_compiler.checks.shapes.plain_values import plain_values
-from espnet3_compiler.checks.shapes.torch_functions import apply_function
 from espnet3_compiler.checks.shapes.torch_layers import (
     apply_layer,
     over_numbered,
@@ -60,7 +62,7 @@ _HARMLESS = (
     *("flatten_parameters", "reset_parameters", "zero_grad", "named_modules", "buffers"),
     "register_buffer",
 )
-_OF_TENSORS = ("torch", "torch.nn.functional", "torch.nn.utils.rnn")
+_OF_TENSORS = ("torch", "torch.nn.functional", "torch.nn.utils.rnn", "torch.fft")
 _IGNORED = "ignore_index"
 _SCORED = ("cross_entropy", "nll_loss")
 _WRAPPING = ("weight_norm", "spectral_norm")
@@ -106,11 +108,22 @@ def call_value(value: Value, arguments: CallArguments, frame: FollowedFunction) 
         given = [None]
     if value.kind != "Sequential":
         frame.report_over(over_numbered(value, given))
-        return apply_layer(value, given, frame.report)
+        return _applied(value, given, arguments, frame)
     after = given[0] if given else None
     for one in value.layers:
         after = call_value(one, CallArguments((CallArgument(after),)), frame)
     return after
+
+
+def _applied(
+    layer: Layer, given: list[Value], arguments: CallArguments, frame: FollowedFunction
+) -> Value:
+    """Return what a single layer gives, or a loss."""
+    if layer.kind in LOSS_LAYERS:
+        frame.report_loss(layer.kind, arguments, layer.arguments)
+        return None
+    frame.report_misread(axis_finding(layer, given))
+    return layer_meant(apply_layer(layer, given, frame.report), layer, given)
 
 
 def call_by_name(
@@ -139,6 +152,8 @@ def call_by_name(
     if module in _OF_TENSORS:
         if last in _SCORED and _IGNORED not in arguments.named:
             frame.report_over(over_scored([one.value for one in arguments.positional]))
+        if last in LOSSES:
+            frame.report_loss(last, arguments, {})
         return _function(path, arguments)
     if path in ("numpy.save", "numpy.load"):
         return stored_array(last, call, arguments, frame)
@@ -231,7 +246,7 @@ def _function(path: str, arguments: CallArguments) -> Value:
     named = {key: one.value for key, one in arguments.named.items()}
     given = [one.value for one in arguments.positional]
     name = path.rpartition(".")[2]
-    found = apply_function(name, given, named) if arguments.complete else None
+    found = apply_meant(name, given, named) if arguments.complete else None
     return array_function(path, arguments) if found is None else found
 
 

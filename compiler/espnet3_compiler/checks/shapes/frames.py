@@ -8,6 +8,8 @@ from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.checks.refusals.refusals import changed_names
 from espnet3_compiler.checks.shapes.list_ends import BeyondEnd, beyond_end
+from espnet3_compiler.checks.shapes.meanings.blanks import Blank, blank_of
+from espnet3_compiler.checks.shapes.meanings.losses import loss_arguments, loss_finding
 from espnet3_compiler.checks.shapes.names import module_value
 from espnet3_compiler.checks.shapes.plain_values import PlainValue
 from espnet3_compiler.checks.shapes.refused_layers import RefusedLayer, refused_layer
@@ -24,6 +26,7 @@ from espnet3_compiler.checks.shapes.values import (
     Repeated,
     Value,
 )
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.signature.flow import all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 
@@ -55,6 +58,8 @@ class Run:
         data: Whether it is the code of data sets and preprocessors that is followed.
         over: Numbers beyond those that a layer or a loss takes.
         saved: What numpy saves, each with the name of its file as it is written.
+        misread: What is said of tensors that layers or losses read as something else.
+        blanks: Blanks of losses that are not token 0.
     """
 
     def __init__(
@@ -67,6 +72,8 @@ class Run:
         self.data = False
         self.over: list[OverNumbered] = []
         self.saved: list[tuple[str, Value]] = []
+        self.misread: list[Diagnostic] = []
+        self.blanks: list[Blank] = []
         self.follow, self.evaluate = follow, evaluate
         self.mismatches: list[Mismatch] = []
         self.plain: list[PlainValue] = []
@@ -148,6 +155,24 @@ class FollowedFunction:
         """Note numbers that are certainly beyond those that something takes."""
         if self.certain:
             self.run.over += found
+
+    def report_misread(self, found: Diagnostic | None) -> None:
+        """Note what is said of a tensor that is certainly read as something else."""
+        if self.certain and found is not None:
+            self.run.misread.append(found)
+
+    def report_loss(self, name: str, call: CallArguments, made: Mapping[str, CallArgument]) -> None:
+        """Note what is certainly wrong with the arguments of a loss.
+
+        Args:
+            name: The loss.
+            call: What it is called with.
+            made: What it is made with, where it is an object.
+        """
+        given = loss_arguments(name, call, made)
+        self.report_misread(loss_finding(name, given))
+        if self.certain:
+            self.run.blanks += blank_of(given)
 
     def report_index(self, index: CallArgument, count: int) -> None:
         """Note an item that is certainly taken of a list of so many, if it has none such."""

@@ -11,14 +11,16 @@ from espnet3_compiler.checks.shapes.calls import call_by_name, call_on, call_val
 from espnet3_compiler.checks.shapes.frames import FollowedFunction, Run, inner_bodies
 from espnet3_compiler.checks.shapes.made.arrays import KNOWN_METHODS
 from espnet3_compiler.checks.shapes.made.lists import constant_mapping, list_items
-from espnet3_compiler.checks.shapes.methods import store_item
+from espnet3_compiler.checks.shapes.methods import field_name, store_item
 from espnet3_compiler.checks.shapes.names import absolute_name
 from espnet3_compiler.checks.shapes.operators import (
     SOME_NUMBER,
     UNKNOWN,
     attribute_of,
+    compared,
     indexed,
     item_part,
+    negated,
     operated,
 )
 from espnet3_compiler.checks.shapes.tensors import SOME
@@ -96,7 +98,7 @@ def _follow_with(item: ast.With, frame: FollowedFunction) -> bool:
 
 
 def _is_of_torch(node: ast.expr, frame: FollowedFunction) -> bool:
-    name = (dotted_name(node.func) if isinstance(node, ast.Call) else None) or ""
+    name = (isinstance(node, ast.Call) and dotted_name(node.func)) or ""
     return absolute_name(frame.run.library, frame.body, name).startswith("torch.")
 
 
@@ -129,7 +131,7 @@ def _follow_assignment(
     found = _evaluate(item.value, frame)
     if isinstance(item, ast.AugAssign):
         old = _evaluate(item.target, frame)
-        found = operated(item.op, old, found, frame)
+        found = operated(item, old, found, frame)
         if isinstance(old, Group | Repeated):
             frame.replace(old, found)
     for target in item.targets if isinstance(item, ast.Assign) else [item.target]:
@@ -188,7 +190,7 @@ def _bind(target: ast.expr, value: Value, frame: FollowedFunction) -> None:
         case ast.Subscript(value=inner):
             owner = _evaluate(inner, frame)
             argument = CallArgument(value, Place(target, frame.body, frame.scope))
-            store_item(owner, _key(target.slice, frame), argument, frame)
+            store_item(owner, _evaluate(target.slice, frame), argument, frame)
 
 
 def _truth(test: ast.expr, frame: FollowedFunction) -> bool | None:
@@ -223,11 +225,12 @@ def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
             return attribute_of(_evaluate(inner, frame), attr)
         case ast.Call():
             return _call(node, frame)
-        case ast.BinOp(left=left, op=operation, right=right):
-            return operated(operation, _evaluate(left, frame), _evaluate(right, frame), frame)
+        case ast.BinOp(left=left, right=right):
+            return operated(node, _evaluate(left, frame), _evaluate(right, frame), frame)
         case ast.UnaryOp(operand=inner, op=ast.USub() | ast.UAdd() | ast.Invert()):
-            value = _evaluate(inner, frame)
-            return value if isinstance(value, Tensor) else None
+            return negated(_evaluate(inner, frame))
+        case ast.Compare(left=left, ops=[_], comparators=[right]):
+            return compared(_evaluate(left, frame), _evaluate(right, frame))
         case ast.Subscript(value=inner, slice=index):
             return _indexed(_evaluate(inner, frame), index, frame)
         case ast.Tuple(elts=items) | ast.List(elts=items):
@@ -277,9 +280,7 @@ def _mapping(node: ast.Dict, frame: FollowedFunction) -> Item:
 
 def _key(node: ast.expr, frame: FollowedFunction) -> str | None:
     """Return the name of a field; None where it is not known."""
-    value = _evaluate(node, frame)
-    name = value.value if isinstance(value, Constant) else None
-    return name if isinstance(name, str) else None
+    return field_name(_evaluate(node, frame))
 
 
 def _call(node: ast.Call, frame: FollowedFunction) -> Value:

@@ -17,9 +17,15 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
 from espnet3_schemas import TARGET
 
+_PAIRS = "R921"
+"""Shapes that are compared are known where items are: in ``sizes``."""
+
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R524, R523 for a layer, R504 for a list, R428 for a loss, R816 for steps of frames."""
+    """Yield R524, R523 for a layer, R504 for a list, R428 for a loss, R816 for steps of frames.
+
+    And R504, R523, R524 and R527 for tensors that losses and layers read as something else.
+    """
     found = distinct_targets(find_targets(recipe, resolved))
     targets = [one for one in found if one.judged and _is_own(recipe, one)]
     if targets:
@@ -32,6 +38,8 @@ def _findings(
     from espnet3_compiler.checks.shapes.interpreter import start_run
     from espnet3_compiler.checks.shapes.list_ends import list_findings
     from espnet3_compiler.checks.shapes.losses import loss_findings
+    from espnet3_compiler.checks.shapes.meanings.blanks import blank_findings
+    from espnet3_compiler.checks.shapes.meanings.fields import plainly_trained
     from espnet3_compiler.checks.shapes.mismatches import layer_findings
     from espnet3_compiler.checks.shapes.plain_values import plain_findings
     from espnet3_compiler.checks.shapes.refused_layers import refusal_findings
@@ -42,12 +50,14 @@ def _findings(
         follow_target,
     )
 
-    run = start_run(recipe.library)
+    run, plain = start_run(recipe.library), plainly_trained(recipe, resolved)
     for target in targets:
-        follow_target(run, target)
+        follow_target(run, target, plain)
     follow_features(run, recipe, resolved)
     diagnostics = [*layer_findings(run), *plain_findings(run.plain)]
-    diagnostics += refusal_findings(run.refused)
+    diagnostics += [*refusal_findings(run.refused)]
+    diagnostics += [one for one in run.misread if one.code != _PAIRS]
+    diagnostics += blank_findings(run.blanks, recipe, resolved)
     diagnostics += [*list_findings(run.beyond), *step_findings(run)]
     diagnostics += loss_findings(run, recipe, resolved)
     if diagnostics and not changes_layers(run, recipe_modules(recipe, resolved)):

@@ -3,7 +3,8 @@
 import ast
 
 from espnet3_compiler.checks.shapes.frames import FollowedFunction
-from espnet3_compiler.checks.shapes.torch_functions import apply_function
+from espnet3_compiler.checks.shapes.meanings.axes import rank_of
+from espnet3_compiler.checks.shapes.meanings.functions import apply_meant
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     CallArguments,
@@ -63,26 +64,46 @@ def tensor_method(
         arguments: What it is called with.
         frame: The function in which it is called.
     """
+    if name in ("dim", "ndimension"):
+        return rank_number(owner)
     named = {key: one.value for key, one in arguments.named.items()}
     given = [owner, *(one.value for one in arguments.positional)]
-    found = apply_function(name, given, named) if arguments.complete else None
+    found = apply_meant(name, given, named) if arguments.complete else None
     if name.endswith("_") and (found is None or owner.numbering):
         frame.replace(owner, found)  # it is changed itself
     return found
 
 
-def store_item(owner: Value, key: str | None, given: CallArgument, frame: FollowedFunction) -> None:
+def field_name(key: Value) -> str | None:
+    """Return the name of a field by which a mapping is looked up; None where it is not known."""
+    name = key.value if isinstance(key, Constant) else None
+    return name if isinstance(name, str) else None
+
+
+def rank_number(owner: Tensor) -> Constant | None:
+    """Return how many dimensions a tensor has, as a number."""
+    rank = rank_of(owner)
+    return Constant(rank) if rank is not None else None
+
+
+def store_item(owner: Value, key: Value, given: CallArgument, frame: FollowedFunction) -> None:
     """Follow ``owner[key] = value``.
 
     Args:
         owner: What is changed.
-        key: The name of a field; None where it is not known.
+        key: The name of a field, or the place in a list.
         given: The value.
         frame: The function in which it stands.
     """
     mark_changed([owner] if isinstance(owner, Layer) else [])
+    number = key.value if isinstance(key, Constant) else None
+    place = number if type(number) is int and number >= 0 else None
     if isinstance(owner, Item):
-        frame.replace(owner, owner.with_field(key, given))
+        frame.replace(owner, owner.with_field(field_name(key), given))
+    elif isinstance(owner, Group) and place is not None and place < len(owner.items):
+        items = [*owner.items]
+        items[place] = given.value
+        frame.replace(owner, Group(tuple(items)))
     elif isinstance(owner, Group | Constant | Repeated):
         frame.replace(owner, None)
     elif isinstance(owner, Tensor) and owner.numbering:

@@ -7,6 +7,10 @@ from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.frames import FollowedFunction
 from espnet3_compiler.checks.shapes.made.arrays import numbered
 from espnet3_compiler.checks.shapes.made.lists import list_items
+from espnet3_compiler.checks.shapes.meanings.axes import meant
+from espnet3_compiler.checks.shapes.meanings.functions import operated_meant
+from espnet3_compiler.checks.shapes.meanings.pairs import difference_finding
+from espnet3_compiler.checks.shapes.methods import rank_number
 from espnet3_compiler.checks.shapes.torch_layers import Mismatch
 from espnet3_compiler.checks.shapes.values import (
     CODES,
@@ -26,10 +30,11 @@ _MOST_ITEMS = 64
 def attribute_of(value: Value, name: str) -> Value:
     """Return an attribute of a tensor, or of what ``max`` and the like give."""
     match value:
-        case Tensor() if name == "mT":
-            return tensors.exchanged(value, -1, -2)
-        case Tensor() if name == "T":
-            return tensors.changed(value, lambda shape: shape[::-1])
+        case Tensor() if name in ("mT", "T"):
+            turn = _exchange_last if name == "mT" else _turn
+            return meant(turn(value), value, turn, value.meaning.numbers)
+        case Tensor() if name == "ndim":
+            return rank_number(value)
         case Tensor() if name in ("real", "imag"):
             return Tensor(value.shapes)
         case Group(items=(first, second)) if name in ("values", "indices"):
@@ -37,15 +42,33 @@ def attribute_of(value: Value, name: str) -> Value:
     return None
 
 
-def operated(operation: ast.operator, left: Value, right: Value, frame: FollowedFunction) -> Value:
+def _exchange_last(given: Tensor) -> Tensor | None:
+    return tensors.exchanged(given, -1, -2)
+
+
+def _turn(given: Tensor) -> Tensor | None:
+    return tensors.changed(given, lambda shape: shape[::-1])
+
+
+def operated(
+    node: ast.BinOp | ast.AugAssign, left: Value, right: Value, frame: FollowedFunction
+) -> Value:
     """Return what an operator makes of two values.
 
     Args:
-        operation: The operator.
+        node: The operator with its place.
         left: The first value.
         right: The second one.
         frame: The function in which it stands.
     """
+    found = _operated(node.op, left, right, frame)
+    if not isinstance(found, Tensor):
+        return found
+    frame.report_misread(difference_finding(node, left, right, frame.body))
+    return operated_meant(found, node.op, left, right)
+
+
+def _operated(operation: ast.operator, left: Value, right: Value, frame: FollowedFunction) -> Value:
     if isinstance(left, Group) and isinstance(right, Group) and isinstance(operation, ast.Add):
         return Group((*left.items, *right.items))
     if isinstance(left, Group) and isinstance(right, Constant) and isinstance(operation, ast.Mult):
@@ -65,6 +88,20 @@ def operated(operation: ast.operator, left: Value, right: Value, frame: Followed
         found = tensors.broadcast(left, right)
         return _renumbered(found, left, operation, right) if left.numbering else found
     return tensors.broadcast(Tensor(right.shapes), left) if isinstance(right, Tensor) else None
+
+
+def compared(left: Value, right: Value) -> Value:
+    """Return what a comparison gives: a tensor of truths, where it is one of tensors."""
+    first, other = (left, right) if isinstance(left, Tensor) else (right, left)
+    found = tensors.broadcast(first, other) if isinstance(first, Tensor) else None
+    return found and Tensor(found.shapes)
+
+
+def negated(value: Value) -> Value:
+    """Return what a sign makes of a tensor, whose numbers are others then."""
+    if not isinstance(value, Tensor):
+        return None
+    return value._replace(meaning=value.meaning._replace(numbers=""))
 
 
 UNKNOWN = "unknown"
@@ -98,7 +135,10 @@ def indexed(
     if isinstance(value, Repeated) and len(places) == 1:
         return value if isinstance(places[0], slice) else value.item
     at = [0 if one == SOME_NUMBER else one for one in places]
-    return tensors.indexed(value, at) if isinstance(value, Tensor) else None
+    if not isinstance(value, Tensor):
+        return None
+    numbers = value.meaning.numbers
+    return meant(tensors.indexed(value, at), value, lambda one: tensors.indexed(one, at), numbers)
 
 
 def item_part(value: Item, key: str | None, index: CallArgument) -> Value:

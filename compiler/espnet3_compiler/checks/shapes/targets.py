@@ -8,6 +8,7 @@ from espnet3_compiler.checks.data.bodies import method_body
 from espnet3_compiler.checks.shapes.calls import call_method, construct
 from espnet3_compiler.checks.shapes.classes import GROWING, model_class
 from espnet3_compiler.checks.shapes.frames import Run
+from espnet3_compiler.checks.shapes.meanings.fields import batch_arguments, place_of
 from espnet3_compiler.checks.shapes.torch_layers import SIZES, read_layer
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
@@ -41,8 +42,14 @@ _FEATURES, _LAYER = "extract_features", "layer"
 _LAYERS = "torch.nn."
 
 
-def follow_target(run: Run, target: TargetNode) -> None:
-    """Follow what is called of the object that a target makes."""
+def follow_target(run: Run, target: TargetNode, plain: frozenset[object] = frozenset()) -> None:
+    """Follow what is called of the object that a target makes.
+
+    Args:
+        run: What is shared by all that is followed.
+        target: The target.
+        plain: The models that are trained with batches of the runtime.
+    """
     path = target_path(target.node)
     found = model_class(run.library, path) if path else None
     if found is None:
@@ -52,7 +59,10 @@ def follow_target(run: Run, target: TargetNode) -> None:
     part = construct(run, path, arguments, certain=True)
     for name in ("forward", *((_STEP,) if found.steps else ())):
         if part is not None and (part, name) not in run.entered:
-            call_method(run, part, name, CallArguments(complete=False), certain=True)
+            body = method_body(run.library, path, name)
+            trained = body is not None and name != _STEP and place_of(target.node) in plain
+            given = batch_arguments(body) if body and trained else CallArguments(complete=False)
+            call_method(run, part, name, given, certain=True)
 
 
 def follow_features(run: Run, recipe: Recipe, resolved: Resolved) -> None:

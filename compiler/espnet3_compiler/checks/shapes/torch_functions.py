@@ -73,7 +73,8 @@ def apply_function(name: str, given: Sequence[Value], named: Named) -> Value:
         plain = all(isinstance(one, Constant) for one in (*rest, *named.values()))
         return first if plain else tensors.broadcast(first, None)
     if name in _ITEMWISE:
-        return tensors.broadcast(first, rest[0]) if rest else None
+        other = Constant(0) if name == "masked_fill" else rest[0] if rest else None
+        return tensors.broadcast(first, other) if rest else None
     if name in (*_REDUCING, *_REDUCING_TO_PAIRS):
         return _reduced(name, first, rest, named)
     moved = _MOVES[name](first, rest, named) if name in _MOVES else None
@@ -163,6 +164,13 @@ def _transformed(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
     return tensor((*one[:-1], bins, None) for one in first.shapes if len(one) in ranks)
 
 
+def _with_frequencies(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    """Return the Fourier transform of the last dimension."""
+    if rest or set(named) - {"input"}:
+        return None
+    return tensors.changed(first, lambda shape: tensors.put(shape, -1, None))
+
+
 def _transposed(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
     ends = (_argument(rest, named, 0, "dim0"), _argument(rest, named, 1, "dim1"))
     numbers = _numbers(ends)
@@ -222,4 +230,6 @@ _MOVES: Mapping[str, Callable[[Tensor, Sequence[Value], Named], Value]] = {
     "unfold": _unfolded,
     "stft": _transformed,
     "glu": _halved,
+    "rfft": _with_frequencies,
+    "fft": _with_frequencies,
 }

@@ -36,6 +36,10 @@ _OF_ANY_SIZE = (
 """Layers that change no size and take any."""
 
 _LOSSES = ("CrossEntropyLoss", "NLLLoss")
+_OTHER_LOSSES = (
+    *("CTCLoss", "KLDivLoss", "BCELoss", "BCEWithLogitsLoss"),
+    *("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss"),
+)
 
 
 class _Rule(NamedTuple):
@@ -89,6 +93,7 @@ _RULES = {
     "Flatten": _Rule(("start_dim", "end_dim"), ""),
     "Sequential": _Rule((), ""),
     **{name: _Rule(("weight",), "") for name in _LOSSES},
+    **{name: _Rule(("blank",) if name == "CTCLoss" else (), "") for name in _OTHER_LOSSES},
     **{name: _Rule((), "") for name in _OF_ANY_SIZE},
 }
 _SEVERAL = ("LSTM", "GRU", "RNN", "LSTMCell", "MultiheadAttention")

@@ -265,6 +265,31 @@ class Numbering(NamedTuple):
     letters: bool = False
 
 
+class Meaning(NamedTuple):
+    """What is certain of a tensor.
+
+    Attributes:
+        batch: The axis of the items of a batch.
+        normal: The axis over which a softmax was taken.
+        numbers: What gives its numbers, for example ``softmax``; empty where that is not known.
+        field: The field of a batch that it is, or was computed of where that counts lengths.
+    """
+
+    batch: int | None = None
+    normal: int | None = None
+    numbers: str = ""
+    field: str = ""
+
+    def common(self, other: "Meaning") -> "Meaning":
+        """Return what is certain of a tensor that is one of two."""
+        return Meaning(
+            self.batch if self.batch == other.batch else None,
+            self.normal if self.normal == other.normal else None,
+            self.numbers if self.numbers == other.numbers else "",
+            self.field if self.field == other.field else "",
+        )
+
+
 class Tensor(NamedTuple):
     """A tensor, with the shapes that it may have: one of them is the right one.
 
@@ -272,11 +297,13 @@ class Tensor(NamedTuple):
         shapes: The shapes.
         numbering: How far its numbers go, where they are indices.
         channels: Whether its first dimension is that of the channels of audio.
+        meaning: What its axes and numbers mean.
     """
 
     shapes: tuple[Shape, ...]
     numbering: Numbering | None = None
     channels: bool = False
+    meaning: Meaning = Meaning()
 
 
 Value = Constant | Layer | Part | Group | Repeated | Item | Spectra | Tensor | None
@@ -309,7 +336,8 @@ def either(values: Iterable[Value]) -> Value:
 def _either_tensor(first: Tensor, other: Tensor) -> Tensor | None:
     found = tensor((*first.shapes, *other.shapes))
     same = first.numbering == other.numbering
-    return found._replace(numbering=first.numbering) if found and same else found
+    meaning = first.meaning.common(other.meaning)
+    return found and found._replace(numbering=first.numbering if same else None, meaning=meaning)
 
 
 def _either_item(first: Item, other: Item) -> Item:

@@ -27,7 +27,7 @@ _READ = ("dataset", "dataloader", "input_key")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R524 for sizes, R434 for numbers of labels, R431 for lengths of another axis."""
+    """Yield R524 for sizes, R434 for labels, R431 for lengths of another axis, R921 for losses."""
     found: list[Diagnostic] = []
     seen: set[str] = set()
     for kind in _ROLES if recipe.complete else ():

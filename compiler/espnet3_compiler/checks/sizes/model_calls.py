@@ -17,6 +17,7 @@ from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     CallArguments,
     Item,
+    Meaning,
     Part,
     Size,
     Tensor,
@@ -33,6 +34,7 @@ from espnet3_compiler.signature.flow import all_nodes
 from espnet3_compiler.syntax.tree import Mapping, Node, node_at
 
 _SPLITS = {"train": ("train", "valid"), "infer": ("test",)}
+_PAIRS = "R921"
 _LENGTHS, _STEP = "_lengths", "training_step"
 
 Batch = dict[str, FieldArray]
@@ -42,7 +44,7 @@ Batch = dict[str, FieldArray]
 def check_model(
     node: Mapping, config: Mapping, kind: str, recipe: Recipe, resolved: Resolved
 ) -> list[Diagnostic]:
-    """Return R524, R434 and R431 for the items that a model is called with.
+    """Return R524, R434, R431 and R921 for the items that a model is called with.
 
     Args:
         node: The model.
@@ -70,6 +72,8 @@ def check_model(
         (_call_step if steps else _call)(run, model, batch)
     run.mismatches = [one for one in run.mismatches if one.got.field]
     found += layer_findings(run) + numbering_findings(run.over)
+    if not any(_lacks_lengths(run, model, batch) for batch in telling):
+        found += [one for one in run.misread if one.code == _PAIRS][:1]
     changed = found and changes_layers(run, recipe_modules(recipe, resolved))
     return [] if changed else found
 
@@ -134,6 +138,13 @@ def _reads_lengths(run: Run, model: Part, name: str) -> bool:
     return any(one.id == lengths and isinstance(one.ctx, ast.Load) for one in names)
 
 
+def _lacks_lengths(run: Run, model: Part, batch: Batch) -> bool:
+    """Return whether ``forward`` takes lengths of a number, which is said elsewhere."""
+    body = method_body(run.library, model.path, "forward")
+    numbers = [name for name, one in batch.items() if one.array.shapes == ((),)]
+    return body is not None and any(name + _LENGTHS in _parameters(body) for name in numbers)
+
+
 def _call(run: Run, model: Part, batch: Batch) -> None:
     """Call ``forward`` with a batch, of which other fields are not known."""
     body = method_body(run.library, model.path, "forward")
@@ -156,7 +167,7 @@ def _call_step(run: Run, model: Part, batch: Batch) -> None:
 def _batched(name: str, array: Tensor) -> Tensor:
     """Return a field of a batch, whose items are padded along their first axis."""
     shapes = tuple((None, *(_named(size, name) for size in shape)) for shape in array.shapes)
-    return Tensor(shapes, array.numbering)
+    return Tensor(shapes, array.numbering, meaning=Meaning(0, field=name))
 
 
 def _named(size: Size | None, name: str) -> Size | None:

@@ -97,7 +97,7 @@ def found(check):
         }
         check(recipe, files)
         every = compile_manifest(check.manifest).diagnostics
-        wanted = [one for one in every if one.code in ("R431", "R434", "R524")]
+        wanted = [one for one in every if one.code in ("R431", "R434", "R524", "R921")]
         said = [(one.code, one.primary.span.text, one.message) for one in wanted]
         return [one for one in said if one[0] != "R431" or "first axis" in one[2]]
 
@@ -265,6 +265,29 @@ def test_axes_before_that_of_time(found, value, wrong):
     assert [code for code, _, _ in said] == (["R431"] if wrong else [])
     for other in ("x = x * 2", "del x_lengths"):
         assert found(item, [other]) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "loss", "place"),
+    [
+        ("float(row['y'])", "nn.functional.mse_loss(guess, label)", "guess"),
+        ("int(row['y'])", "nn.L1Loss()(label, guess)", "label"),
+        ("float(row['y'])", "((guess - label) ** 2).mean()", "guess - label"),
+        ("float(row['y'])", "nn.functional.mse_loss(guess.squeeze(-1), label)", ""),
+        ("float(row['y'])", "nn.functional.mse_loss(guess[:, 0], label)", ""),
+        ("float(row['y'])", "nn.functional.mse_loss(guess, label[:, None])", ""),
+        ("float(row['y'])", "nn.functional.mse_loss(guess, label.unsqueeze(1))", ""),
+        ("np.array([float(row['y'])])", "nn.functional.mse_loss(guess, label)", ""),
+        ("float(row['y'])", "(label[:, None] - label).abs().mean()", ""),
+        ("float(row['y'])", "(guess - label.mean()).abs().mean()", ""),
+        ("float(row['y'])", "(x - label).abs().mean()", ""),
+        ("row['y']", "nn.functional.mse_loss(guess, label)", ""),
+    ],
+)
+def test_losses_of_all_pairs(found, value, loss, place):
+    item = [f'return {{"x": np.zeros(6, np.float32), "label": {value}}}']
+    said = found(item, ["guess = nn.Linear(6, 1)(x)", f"loss = {loss}"])
+    assert [one[:2] for one in said] == ([("R921", place)] if place else [])
 
 
 PREPARED = """

@@ -1,0 +1,1 @@
+"""What axes and numbers of tensors mean, and the layers and losses that read them as others."""
