@@ -103,6 +103,8 @@ def _name_kind(finding: Diagnostic) -> str | None:
     """Return the key under which an unknown name should be declared; for others the message."""
     if finding.code == "R301" and "the row of the matrix has no" in finding.message:
         return finding.message
+    if finding.code == "R301" and "a row of the matrix has no" in finding.message:
+        return f"{finding.message} {finding.primary.span.start}"
     if finding.code == "R301":
         listed = re.search(_MISSING_IN_LIST, finding.message)
         return listed[1] if listed else None

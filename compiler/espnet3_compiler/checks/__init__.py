@@ -85,6 +85,7 @@ from espnet3_compiler.checks.settings import (
     late_schedules,
     metric_inputs,
     metrics,
+    patience,
     same_data,
     test_sets,
 )
@@ -198,6 +199,7 @@ ALL: tuple[Check, ...] = (
     schedule_units.check,
     schedule_ends.check,
     late_schedules.check,
+    patience.check,
     model_parts.check,
     uncovered_parts.check,
     plain_tensors.check,
