@@ -112,7 +112,13 @@ from espnet3_compiler.checks.stages import (
     vocabularies,
 )
 from espnet3_compiler.checks.targets import check, partial_objects
-from espnet3_compiler.checks.tokens import cluster_counts, decoded_outputs, tokenized_fields
+from espnet3_compiler.checks.tokens import (
+    cluster_counts,
+    decoded_outputs,
+    empty_lexicon,
+    named_sizes,
+    tokenized_fields,
+)
 from espnet3_compiler.checks.training import (
     batches,
     callbacks,
@@ -162,6 +168,8 @@ ALL: tuple[Check, ...] = (
     unread_labels.check,
     vocabularies.check,
     cluster_counts.check,
+    empty_lexicon.check,
+    named_sizes.check,
     tokenized_fields.check,
     decoded_outputs.check,
     output_types.check,
