@@ -230,7 +230,8 @@ def _files_of(library: Library, targets: list[str], loaded: list[str]) -> list[M
 
 
 def _imports_of(place: ModuleLocation, file: ModuleFile) -> list[str]:
-    return [path for item in file.imports for path in imported_paths(place, item)]
+    found = [imported_paths(place, item) for item in file.imports]
+    return [path for one in found for path in (one[-1:] if one[0] == PACKAGE else one)]
 
 
 def parts_of(library: Library, target: str, objects: set[str]) -> set[str]:
