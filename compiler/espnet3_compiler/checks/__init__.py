@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks.code import check as code
+from espnet3_compiler.checks.code import read_keys
 from espnet3_compiler.checks.data import (
     audio_units,
     classes,
@@ -169,6 +170,7 @@ ALL: tuple[Check, ...] = (
     vocabularies.check,
     cluster_counts.check,
     empty_lexicon.check,
+    read_keys.check,
     named_sizes.check,
     tokenized_fields.check,
     decoded_outputs.check,
