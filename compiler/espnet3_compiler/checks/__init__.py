@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks.code import check as code
-from espnet3_compiler.checks.code import read_keys
 from espnet3_compiler.checks.data import (
     audio_units,
     classes,
@@ -77,7 +76,7 @@ from espnet3_compiler.checks.paths import (
     written_paths,
 )
 from espnet3_compiler.checks.publication import bundles, packed_demo, published_secrets
-from espnet3_compiler.checks.refusals import refused_configs, refused_values
+from espnet3_compiler.checks.refusals import read_keys, refused_configs, refused_values
 from espnet3_compiler.checks.settings import (
     contract_kinds,
     demo,

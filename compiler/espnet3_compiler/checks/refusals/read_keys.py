@@ -7,8 +7,8 @@ constructor reads ``conf["layers"]``.
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.code.mapping_reads import MissingKey, missing_key
 from espnet3_compiler.checks.data.bodies import FunctionBody, constructor_of, function_body
+from espnet3_compiler.checks.refusals.mapping_reads import MissingKey, missing_key
 from espnet3_compiler.checks.targets.nodes import find_targets, flag_value
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match

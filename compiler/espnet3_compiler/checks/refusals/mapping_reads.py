@@ -59,10 +59,10 @@ def missing_key(
         body: The function.
         given: Its arguments that a config writes out.
     """
-    return _Frame(library, body, dict(given), _DEEPEST).run()
+    return _FollowedCall(library, body, dict(given), _DEEPEST).run()
 
 
-class _Frame:
+class _FollowedCall:
     """A call of a function."""
 
     def __init__(self, library: Library, body: FunctionBody, known: Known, depth: int) -> None:
@@ -241,7 +241,7 @@ class _Frame:
         known = _arguments(body, call, self) if body and self.depth else None
         if body is None or known is None:
             raise _UnknownError
-        inner = _Frame(self.library, body, known, self.depth - 1).run()
+        inner = _FollowedCall(self.library, body, known, self.depth - 1).run()
         if inner:
             yield inner
 
@@ -319,7 +319,7 @@ def _is_harmless(call: ast.Call) -> bool:
     return name in _HARMLESS or name.endswith(".dumps") or reading
 
 
-def _arguments(body: FunctionBody, call: ast.Call, frame: _Frame) -> Known | None:
+def _arguments(body: FunctionBody, call: ast.Call, frame: _FollowedCall) -> Known | None:
     """Return the known arguments of a call; None where some are passed on as a whole."""
     args = body.node.args
     names = [one.arg for one in (*args.posonlyargs, *args.args)]
