@@ -112,6 +112,7 @@ def test_a_length_above_that_of_the_training(check, settings, code, place):
             f"scheduler_monitor: valid/loss, {TEN}"
         ),
         f"early_stopping: {{patience: 9}}, {TEN}",
+        "early_stopping: {patience: 4}, trainer: {max_epochs: 2}",
         "early_stopping: {patience: 30}, trainer: {max_steps: 2000}",
         "early_stopping: {patience: 3}, trainer: {max_steps: 2000, val_check_interval: 500}",
         "early_stopping: {patience: 30}, trainer: {max_epochs: 9, val_check_interval: 0.1}",

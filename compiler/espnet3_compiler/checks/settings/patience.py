@@ -1,6 +1,6 @@
 """Patience that outlasts a training, so that nothing ever stops or lowers what it waits for.
 
-Passes: ``early_stopping: {patience: 5}`` with ``max_epochs: 20``.
+Passes: ``early_stopping: {patience: 5}`` with ``max_epochs: 20``; with one or two, as in a trial.
 Fails: ``early_stopping: {patience: 5}`` with ``max_epochs: 3``, or with one validation in every 10
 of 30 epochs, or in every 500 of 2000 steps; the same of Lightning's ``EarlyStopping``;
 ``ReduceLROnPlateau`` with ``patience: 10`` and ``max_epochs: 8``.
@@ -28,6 +28,7 @@ from espnet3_schemas import TARGET
 
 _PLATEAU = "ReduceLROnPlateau"
 _STOPPING = "EarlyStopping"
+_TRIAL = 2  # epochs: as few are a trial, whose patience is that of the real training
 
 
 class _Waiting(NamedTuple):
@@ -88,7 +89,7 @@ def _judge(waiting: _Waiting, config: Mapping) -> Iterator[JudgedSetting]:
 
 
 def _validations(config: Mapping) -> _Validations | None:
-    """Return how often a training validates at most; None where only its data tell."""
+    """Return how often a training validates at most; None where only its data tell, or a trial."""
     trainer = config.get("trainer")
     if not isinstance(trainer, Mapping):
         return None
@@ -96,7 +97,7 @@ def _validations(config: Mapping) -> _Validations | None:
         return _by_batches(config, trainer)
     epochs, last = number_at(trainer, "max_epochs")
     entry, every = number_at(trainer, "check_val_every_n_epoch")
-    if epochs is None or last < 1 or (entry and every < 1):
+    if epochs is None or last <= _TRIAL or (entry and every < 1):
         return None
     number = last // (every if entry else 1)
     return _Validations(number, (epochs, entry) if entry else (epochs,)) if number else None
