@@ -79,7 +79,8 @@ def _waiting(config: Mapping) -> Iterator[_Waiting]:
 
 def _judge(waiting: _Waiting, config: Mapping) -> Iterator[JudgedSetting]:
     patience, waits = number_at(waiting.block, "patience")
-    if patience is None:
+    epochs, last = number_at(config.get("trainer"), "max_epochs")
+    if patience is None or (epochs and 0 < last <= _TRIAL):
         return
     most = _validations(config) if waiting.watched.startswith("valid/") else None
     if most is None or waits + waiting.more < max(most.number, 1):
@@ -89,7 +90,7 @@ def _judge(waiting: _Waiting, config: Mapping) -> Iterator[JudgedSetting]:
 
 
 def _validations(config: Mapping) -> _Validations | None:
-    """Return how often a training validates at most; None where only its data tell, or a trial."""
+    """Return how often a training validates at most; None where only its data tell."""
     trainer = config.get("trainer")
     if not isinstance(trainer, Mapping):
         return None
@@ -97,7 +98,7 @@ def _validations(config: Mapping) -> _Validations | None:
         return _by_batches(config, trainer)
     epochs, last = number_at(trainer, "max_epochs")
     entry, every = number_at(trainer, "check_val_every_n_epoch")
-    if epochs is None or last <= _TRIAL or (entry and every < 1):
+    if epochs is None or last < 1 or (entry and every < 1):
         return None
     number = last // (every if entry else 1)
     return _Validations(number, (epochs, entry) if entry else (epochs,)) if number else None
