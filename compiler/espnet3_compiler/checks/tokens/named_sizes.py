@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.tokens import tokenized_fields
 from espnet3_compiler.checks.tokens.tokenized_fields import tokenizers_of
 from espnet3_compiler.checks.training.no_effect import whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -54,6 +55,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     makers = list(stages_of_kind("train_tokenizer", recipe))
     if len(makers) < _SEVERAL or not recipe.complete:
         return
+    if any(True for _ in tokenized_fields.check(recipe, resolved)):
+        return  # the tokenizers are what is exchanged
     found: list[Diagnostic] = []
     for stage in stages_of_kind("train", recipe):
         config, model = certain_config(stage, "training", resolved), model_of(stage, resolved)
