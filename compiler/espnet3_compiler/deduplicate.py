@@ -82,6 +82,7 @@ def without_consequences(
     * ``NAME_conf`` of ESPnet2, where the value of ``NAME`` is reported.
     * A model that gives no features, as it is one by mistake where its front end was meant.
     * A name that a class uses and nothing defines, as an argument of that name is reported unknown.
+    * A text that a model needs as tokens, as its tokenizer is reported to encode another field.
     * An output that a metric reads, as the outputs are named wrongly; a rate beside a wrong one.
 
     Args:
@@ -162,6 +163,7 @@ def without_consequences(
             or (code in ("R207", "R804") and bool(undeclared))
             or (code == "R424" and "collect_stats" in undeclared)
             or (code == "R431" and _needs_one_of(f, unknown_fields))
+            or (code == "R431" and any(_leaves_a_text(other, f) for other in found))
             or (code == "R429" and any(f" gives it {name}" in f.message for name in unknown_fields))
             or (code == "R513" and any(_is_own_output(other, f) for other in found))
             or (code == "R428" and any(_makes_features_of(other, f, recipe) for other in found))
@@ -216,6 +218,13 @@ def _needs_one_of(finding: Diagnostic, fields: set[str]) -> bool:
     """Return whether a ``forward`` needs a field that is reported as unknown, or its lengths."""
     quoted = re.findall(_QUOTED, finding.message)
     return any(name.removesuffix("_lengths") in fields for name in quoted)
+
+
+def _leaves_a_text(other: Diagnostic, finding: Diagnostic) -> bool:
+    """Return whether a field stays a text as its tokenizer encodes another one."""
+    quoted = re.findall(_QUOTED, other.message) if other.code == "R434" else []
+    texts = "texts stay out of a batch" in finding.message and "it encodes only" in other.message
+    return texts and bool(set(quoted[1:2]) & set(re.findall(_QUOTED, finding.message)))
 
 
 def _is_own_output(other: Diagnostic, finding: Diagnostic) -> bool:

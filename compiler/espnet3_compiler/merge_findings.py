@@ -16,6 +16,7 @@ model that are named with a prefix that it does not have."""
 
 _LEFT_OUT = ", and output_keys leaves it out"
 _MISSING_IN_LIST = r"the list of (models|configs) has no "
+_GONE = r'"[\w.]+" has no "\w+"'
 _NO_FIELD = r"data have no (?:field|column) (\".+\")$"
 
 
@@ -103,9 +104,13 @@ def _name_kind(finding: Diagnostic) -> str | None:
     """Return the key under which an unknown name should be declared; for others the message."""
     if finding.code == "R301" and "the row of the matrix has no" in finding.message:
         return finding.message
+    if finding.code == "R301" and "a row of the matrix has no" in finding.message:
+        return f"{finding.message} {finding.primary.span.start}"
     if finding.code == "R301":
         listed = re.search(_MISSING_IN_LIST, finding.message)
         return listed[1] if listed else None
+    if finding.code in ("R501", "R508") and re.fullmatch(_GONE, finding.message):
+        return finding.message  # renamed in its file alone
     package = finding.code == "R501" and finding.message.startswith("there is no package")
     if package or finding.code in ("R439", "R502"):
         return finding.message

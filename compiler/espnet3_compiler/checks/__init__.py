@@ -76,7 +76,7 @@ from espnet3_compiler.checks.paths import (
     written_paths,
 )
 from espnet3_compiler.checks.publication import bundles, packed_demo, published_secrets
-from espnet3_compiler.checks.refusals import refused_configs, refused_values
+from espnet3_compiler.checks.refusals import read_keys, refused_configs, refused_values
 from espnet3_compiler.checks.settings import (
     contract_kinds,
     demo,
@@ -85,6 +85,7 @@ from espnet3_compiler.checks.settings import (
     late_schedules,
     metric_inputs,
     metrics,
+    patience,
     same_data,
     test_sets,
 )
@@ -111,7 +112,13 @@ from espnet3_compiler.checks.stages import (
     vocabularies,
 )
 from espnet3_compiler.checks.targets import check, partial_objects
-from espnet3_compiler.checks.tokens import cluster_counts, decoded_outputs, tokenized_fields
+from espnet3_compiler.checks.tokens import (
+    cluster_counts,
+    decoded_outputs,
+    empty_lexicon,
+    named_sizes,
+    tokenized_fields,
+)
 from espnet3_compiler.checks.training import (
     batches,
     callbacks,
@@ -161,6 +168,9 @@ ALL: tuple[Check, ...] = (
     unread_labels.check,
     vocabularies.check,
     cluster_counts.check,
+    empty_lexicon.check,
+    read_keys.check,
+    named_sizes.check,
     tokenized_fields.check,
     decoded_outputs.check,
     output_types.check,
@@ -198,6 +208,7 @@ ALL: tuple[Check, ...] = (
     schedule_units.check,
     schedule_ends.check,
     late_schedules.check,
+    patience.check,
     model_parts.check,
     uncovered_parts.check,
     plain_tensors.check,

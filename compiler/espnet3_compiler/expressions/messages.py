@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.expressions.nodes import KNOWN_RESOLVERS, Call, Key
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import has_certain_keys
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
 from espnet3_compiler.syntax.unknown_name import unknown_name
 from espnet3_schemas import habits
 
@@ -67,22 +68,50 @@ def no_matrix(reference: Span) -> Diagnostic:
     )
 
 
-def not_in_row(reference: Span, keys: Sequence[Key], row: Mapping) -> Diagnostic | None:
+def not_in_row(
+    reference: Span, keys: Sequence[Key], row: Mapping, others: Sequence[Mapping] = ()
+) -> Diagnostic | None:
     """R301: ``${matrix.NAME}`` with a name that a row of the matrix does not have.
 
     Args:
         reference: The ``${…}``.
         keys: The steps after ``matrix``.
         row: The row of the matrix.
+        others: Its other rows, as far as they are known.
     """
     if len(keys) != 1:
         return incomplete_path(reference, "matrix.NAME", "${matrix.round}")
     name = str(keys[0].name)
     if row.entry(name) or not has_certain_keys(row):
         return None
+    listed = _listed_row(row)
+    given = [entry for one in others if (entry := one.entry(name))]
+    if listed and given:
+        alone = [one for one in row if not any(other.entry(one.name) for other in others)]
+        near = closest_match(name, [one.name for one in alone])
+        place = next((one.key.span for one in alone if one.name == near), listed[0].span)
+        return _incomplete_row(reference, name, place, given[0])
     known = [entry.name for entry in row]
     found = unknown_key(reference, keys[0], f'the row of the matrix has no "{name}"', known)
-    return found._replace(related=(*_listed_row(row), *found.related))
+    return found._replace(related=(*listed, *found.related))
+
+
+def _incomplete_row(reference: Span, name: str, row: Span, other: Entry) -> Diagnostic:
+    """Return R301 for a row without a name that another row has.
+
+    Args:
+        reference: The ``${…}``.
+        name: The name.
+        row: Where the row begins, or the name in it that may be misspelt.
+        other: The name in another row.
+    """
+    return Diagnostic(
+        "R301",
+        f'"{reference.text}" names nothing: a row of the matrix has no "{name}"',
+        Label(row, "this row"),
+        related=(Label(reference, "read here"), Label(other.key.span, "another row has it")),
+        help=(f"give the row a value: {name}: …",),
+    )
 
 
 def _listed_row(row: Mapping) -> tuple[Label, ...]:

@@ -12,8 +12,10 @@ from espnet3_compiler.expressions.nodes import MATRIX, NAMESPACES, Key
 from espnet3_compiler.expressions.template import has_reference
 from espnet3_compiler.interpolation.roots import GLOBALS, display_path
 from espnet3_compiler.interpolation.state import NodeLocation, ResolutionState
+from espnet3_compiler.manifest.row_ids import ID
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.span_key import SpanKey, span_key
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence
 
 _VARIABLE = r"\$\{\s*(?:oc\.env\.|env\.)?([A-Z][A-Z0-9_]+)\s*\}"
@@ -116,8 +118,21 @@ def _in_row(
     row = state.roots.get((MATRIX, *owner))
     if row is None:
         return findings.no_matrix(span) if state.recipe.complete else None
-    wrong = findings.not_in_row(span, keys[1:], row)
+    found = len(keys) > 1 and row.entry(_key_name(keys[1]))
+    wrong = findings.not_in_row(span, keys[1:], row, () if found else _other_rows(state, row))
     return wrong or LookupTarget((MATRIX, *owner), (_key_name(keys[1]),), (keys[1],))
+
+
+def _other_rows(state: ResolutionState, row: Mapping) -> list[Mapping]:
+    """Return the other rows of a matrix: their ids stand where it does."""
+    place = _place_of_matrix(row)
+    rows = state.recipe.rows.values() if place else ()
+    return [one for one in rows if one is not row and _place_of_matrix(one) == place]
+
+
+def _place_of_matrix(row: Mapping) -> SpanKey | None:
+    own = row.entry(ID)
+    return span_key(own.key.span) if own else None
 
 
 def _unknown_root(state: ResolutionState, owner: Path, key: Key, span: Span) -> Diagnostic:

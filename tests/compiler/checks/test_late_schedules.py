@@ -66,6 +66,20 @@ def train(check, settings):
             "R809",
             "9",
         ),
+        (f"early_stopping: {{patience: 10}}, {TEN}", "R809", "10"),
+        (
+            ("early_stopping: {patience: 4}, trainer: {max_steps: 2000, val_check_interval: 500}"),
+            "R809",
+            "4",
+        ),
+        (
+            (
+                "trainer: {max_epochs: 3, callbacks: [{_target_: lightning.pytorch.callbacks."
+                "EarlyStopping, monitor: valid/loss, patience: 5}]}"
+            ),
+            "R809",
+            "5",
+        ),
         (f"{EACH}, trainer: {{val_check_interval: 500}}", "R415", "500"),
         ("trainer: {val_check_interval: 500, limit_train_batches: 50}", "R415", "500"),
         (
@@ -98,6 +112,11 @@ def test_a_length_above_that_of_the_training(check, settings, code, place):
             f"{torch_scheduler('ReduceLROnPlateau', 'patience: 8')}, {PER_EPOCH}, "
             f"scheduler_monitor: valid/loss, {TEN}"
         ),
+        f"early_stopping: {{patience: 9}}, {TEN}",
+        "early_stopping: {patience: 4}, trainer: {max_epochs: 2}",
+        "early_stopping: {patience: 30}, trainer: {max_steps: 2000}",
+        "early_stopping: {patience: 3}, trainer: {max_steps: 2000, val_check_interval: 500}",
+        "early_stopping: {patience: 30}, trainer: {max_epochs: 9, val_check_interval: 0.1}",
         f"{EACH}, trainer: {{val_check_interval: 500, check_val_every_n_epoch: null}}",
         f"{EACH}, trainer: {{val_check_interval: 100}}",
         f"{EACH}, trainer: {{val_check_interval: 1.0}}",
@@ -117,3 +136,14 @@ def test_a_length_of_several_stages_is_too_long_for_all(check, epochs, found):
     stages = "[train, {name: again, run: train, config: short, init_from: train}]"
     text = f"{HEAD}configs: {{{first}, {second}}}\nstages: {stages}\n"
     assert [one for one in check(text) if one[0] == "R809"] == found
+
+
+def test_a_shorter_training_that_inherits_a_patience_does_not_excuse_it(check):
+    given = f"dataset: {SETS}, early_stopping: {{patience: 5}}, trainer: {{max_epochs: 3}}"
+    short = "short: {extends: training, trainer: {max_epochs: 1}}"
+    long = "long: {extends: training, trainer: {max_epochs: 9}}"
+    stages = "[train, {name: again, run: train, config: OTHER}]"
+    for other, found in (("short", [("R809", "5")]), ("long", [])):
+        configs = f"configs: {{training: {{{given}}}, {short if other == 'short' else long}}}"
+        text = f"{HEAD}{configs}\nstages: {stages.replace('OTHER', other)}\n"
+        assert [one for one in check(text) if one[0] == "R809"] == found

@@ -47,6 +47,27 @@ def test_contract_has_the_rate_of_model_and_data(check, given, data, found):
     assert check_rates(check, head, data) == ([("R816", "16000")] if found else [])
 
 
+FRONT = "class Front:\n    def __init__(self, sample_rate: int = RATE): ...\n"
+MADE = FRONT + "class Net:\n    def __init__(self, size: int): self.front = Front(ARGUMENTS)\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        (NET.replace("= 0", "= 8000"), True),
+        (NET.replace("= 0", "= 16_000"), False),
+        (NET.replace("= 0", "= 8"), False),
+        (MADE.replace("RATE", "8000").replace("ARGUMENTS", ""), True),
+        (MADE.replace("RATE", "8000").replace("ARGUMENTS", "sample_rate=size"), False),
+        (MADE.replace("RATE", "8000").replace("ARGUMENTS", "*size"), False),
+    ],
+)
+def test_a_front_end_has_a_rate_unless_told_otherwise(check, code, found):
+    files = {"src/model.py": code, "dataset/__init__.py": DATA.replace("RATE = 8000\n", "")}
+    reported = [one for one in check(HEAD + CONFIGS + CONTRACT, files) if one[0] == "R816"]
+    assert reported == ([("R816", "16000")] if found else [])
+
+
 ENHANCING = """\
     contract:
       inputs: {speech: {kind: audio, sample_rate: 16000}}

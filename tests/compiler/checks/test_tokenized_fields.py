@@ -79,7 +79,8 @@ def test_exchanged_tokenizers(check):
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [
-        ("field: meaning, ", "", [SECOND]),
+        ("field: meaning, ", "", ["tokenizer"]),
+        ("field: meaning, ", "field: text, ", ["text"]),
         ("field: meaning, ", 'field: "${oc.env:FIELD}", ', []),
         ("field: meaning, ", "train_file: more.txt, ", []),
         ("{field: meaning, ", "{vocab_size: 20}, dataset: {train: [{data_src: more}]}}  # ", []),
@@ -88,6 +89,11 @@ def test_exchanged_tokenizers(check):
 )
 def test_fields_of_tokenizers(check, old, new, found):
     assert found_in(check, RECIPE.replace(old, new)) == found
+
+
+def test_code_without_the_field(check):
+    code = CODE.replace('target, field="meaning"', "target")
+    assert found_in(check, RECIPE, code) == ["TextToTokens(target)"]
 
 
 @pytest.mark.parametrize(

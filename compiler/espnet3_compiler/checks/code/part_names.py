@@ -1,17 +1,24 @@
 """The names that parameters of a model can have, by the text of the code that builds it.
 
 A name of a parameter consists of attributes (``encoder.layers.0.weight``). Each is a word of the
-recipe's modules that build the model, or of PyTorch's own, unless code makes names while it runs,
-or the modules come from another package: then nothing is known.
+recipe's modules that build the model, of PyTorch's own, or of a model of transformers, unless code
+makes names while it runs, or the modules come from another package: then nothing is known.
 """
 
 import ast
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import imported_paths
+from espnet3_compiler.checks.code.transformers_parts import (
+    PACKAGE,
+    ModelParts,
+    class_path,
+    model_parts,
+)
 from espnet3_compiler.signature.classes import is_torch_module, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.flow import all_nodes, dotted_name
@@ -88,12 +95,14 @@ class PartNames(NamedTuple):
         named: Those that are an attribute of some object, or a text.
         attributes: The names that it sets on objects.
         layers: Those of them that are set to nothing but layers without parts.
+        inside: The parts of parts of models of transformers.
     """
 
     words: frozenset[str]
     named: frozenset[str]
     attributes: tuple[str, ...]
     layers: frozenset[str]
+    inside: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def may_have(self, part: str) -> bool:
         """Return whether an attribute can have a name; of a pattern its beginning counts."""
@@ -133,10 +142,45 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
         library: Reads modules.
         targets: The dotted paths of the model and of the objects that it is given.
     """
-    files = _files_of(library, targets)
-    texts = [_without_prose(file.text.text) for file in files] if files else []
-    if not texts or any(re.search(_COMPUTED, text) for text in texts):
+    loaded = [one for one in targets if one.partition(".")[0] == PACKAGE]
+    files = _files_of(library, [one for one in targets if one not in loaded], loaded)
+    texts = [_known_loading(library, _without_prose(one.text.text), loaded) for one in files or ()]
+    models = [model_parts(library, one) for one in loaded]
+    if not (texts or models) or files is None or None in models:
         return None
+    if any(re.search(_COMPUTED, text) for text in texts):
+        return None
+    return _with_models(_names_in(texts), [one for one in models if one])
+
+
+def _known_loading(library: Library, text: str, loaded: list[str]) -> str:
+    """Return code without ``from_pretrained`` of the classes of transformers that it imports.
+
+    Args:
+        library: Reads the package.
+        text: The code.
+        loaded: The dotted paths of what it imports of the package.
+    """
+    for path in loaded:
+        if model_parts(library, path):
+            text = text.replace(f"{class_path(path).rpartition('.')[2]}.from_pretrained", "")
+    return text
+
+
+def _with_models(own: PartNames, models: list[ModelParts]) -> PartNames:
+    """Return names, with those of models of transformers, whose other words name no part."""
+    names = [name for one in models for name in one.names]
+    layers = [name for one in models for name in one.layers]
+    return PartNames(
+        own.words.union(names, layers),
+        own.named.union(names),
+        own.attributes or tuple(sorted(names)),
+        own.layers.difference(names),
+        {part: inner for one in models for part, inner in one.inside.items()},
+    )
+
+
+def _names_in(texts: list[str]) -> PartNames:
     words = frozenset(word for text in texts for word in re.findall(r"\w+", text))
     named = frozenset(word for text in texts for one in re.findall(_NAMED, text) for word in one)
     found = [one for text in texts for one in re.findall(_ATTRIBUTE, text)]
@@ -155,12 +199,21 @@ def _without_prose(text: str) -> str:
     )
 
 
-def _files_of(library: Library, targets: list[str]) -> list[ModuleFile] | None:
-    """Return the modules of the recipe behind some paths; None where others may have a part."""
+def _files_of(library: Library, targets: list[str], loaded: list[str]) -> list[ModuleFile] | None:
+    """Return the modules of the recipe behind some paths; None where others may have a part.
+
+    Args:
+        library: Reads modules.
+        targets: The paths.
+        loaded: Collects what these import of transformers.
+    """
     waiting, found = list(targets), dict[str, ModuleFile]()
     while waiting:
         path = waiting.pop()
-        if path.partition(".")[0] in _PLAIN_PACKAGES:
+        package = path.partition(".")[0]
+        if package == PACKAGE and path != PACKAGE:
+            loaded.append(path)
+        if package in _PLAIN_PACKAGES or (package == PACKAGE and path != PACKAGE):
             continue
         parts = path.split(".")
         places = [library.find_module(".".join(parts[:end])) for end in range(1, len(parts) + 1)]
@@ -177,7 +230,8 @@ def _files_of(library: Library, targets: list[str]) -> list[ModuleFile] | None:
 
 
 def _imports_of(place: ModuleLocation, file: ModuleFile) -> list[str]:
-    return [path for item in file.imports for path in imported_paths(place, item)]
+    found = [imported_paths(place, item) for item in file.imports]
+    return [path for one in found for path in (one[-1:] if one[0] == PACKAGE else one)]
 
 
 def parts_of(library: Library, target: str, objects: set[str]) -> set[str]:

@@ -2,7 +2,8 @@
 
 Passes: ``stats: ${stages.collect_stats.feats_stats}``; a file that is there; one below a path that
 a ``call`` is given; one of another experiment, which may lie on another machine.
-Fails: ``stats_file: ${exp_dir}/asr_stats/feats_stats.npz``, as another toolkit calls it.
+Fails: ``stats_file: ${exp_dir}/asr_stats/feats_stats.npz``, as another toolkit calls it;
+``${exp_dir}/save/pretrained`` where the call ``save`` writes ``${exp_dir}/pretrained``.
 
 The ``checkpoint`` of an inference config is judged in ``missing_artifacts``.
 """
@@ -43,25 +44,42 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         one for one in recipe.stages if stage_kind(one) in sample_readers() and builds_model(one)
     ]
     called = _called_paths(recipe, resolved)
+    made = {
+        PurePosixPath(str(node.value)).name
+        for stage in recipe.stages
+        for _, node in call_outputs(stage, resolved)
+    }
     yield from first_per_location(
         _finding(node, _producer_of(PurePosixPath(str(node.value)), recipe))
         for stage in readers
-        for node in _file_names(stage, recipe, resolved)
+        for node in _file_names(stage, made, recipe, resolved)
         if _is_unwritten(PurePosixPath(str(node.value)), PurePosixPath(exp_dir), called, recipe)
     )
 
 
-def _file_names(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Scalar]:
+def _file_names(
+    stage: StageDecl, made: AbstractSet[str], recipe: Recipe, resolved: Resolved
+) -> Iterator[Scalar]:
+    """Yield the paths of files that a stage reads, and those with the name of an output of a call.
+
+    Args:
+        stage: The stage.
+        made: These names.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
     for leaf in leaves_read_by(stage, recipe, resolved):
-        if _is_file_name(leaf.node) and leaf.path[:1] not in [(key,) for key in _NOT_READ]:
+        if _is_file_name(leaf.node, made) and leaf.path[:1] not in [(key,) for key in _NOT_READ]:
             yield leaf.node
 
 
-def _is_file_name(node: Scalar) -> bool:
+def _is_file_name(node: Scalar, made: AbstractSet[str]) -> bool:
     text = node.value
     if not isinstance(text, str) or is_unresolved(node) or not is_written(node):
         return False
-    return bool(_FILE.fullmatch(text)) and ".." not in text.split("/")
+    steps = text.split("/")
+    named = len(steps) > 1 and steps[-1] in made
+    return (named or bool(_FILE.fullmatch(text))) and ".." not in steps
 
 
 def _is_unwritten(
@@ -77,14 +95,37 @@ def _is_unwritten(
     """
     if not path.is_relative_to(exp_dir) or exp_dir.is_absolute() or path == exp_dir:
         return False
-    parts = (recipe.stages_by_name.get(part) for part in path.parts)
-    if any(stage.call for stage in parts if stage) or not called.isdisjoint((path, *path.parents)):
+    name, *rest = path.relative_to(exp_dir).parts
+    stage = recipe.stages_by_name.get(name)
+    parts = [recipe.stages_by_name.get(part) for part in path.parts]
+    calls = [one for one in parts if one and one.call]
+    if (calls and not _is_elsewhere(path, calls, stage, recipe)) or not called.isdisjoint(
+        (path, *path.parents)
+    ):
         return False  # a call may write it
     if path_exists(recipe.directory / path):
         return False
-    name, *rest = path.relative_to(exp_dir).parts
-    stage = recipe.stages_by_name.get(name)
+    if calls:
+        return True
     return stage is None or _is_misplaced("/".join(rest), stage, recipe)
+
+
+def _is_elsewhere(
+    path: PurePosixPath, calls: list[StageDecl], stage: StageDecl | None, recipe: Recipe
+) -> bool:
+    """Return whether a call writes a path's name, outside the directory that the path is in.
+
+    Args:
+        path: A path in the directory of the experiment.
+        calls: The calls whose names are in it.
+        stage: The stage in whose directory it is.
+        recipe: The recipe.
+    """
+    if stage is None or calls != [stage]:
+        return False
+    written = [PurePosixPath(file) for file in (outputs_of(stage, recipe) or {}).values()]
+    inside = any(stage.name.value in file.parts for file in written)
+    return not inside and path.name in [file.name for file in written]
 
 
 def _called_paths(recipe: Recipe, resolved: Resolved) -> set[PurePosixPath]:
@@ -111,7 +152,8 @@ def _producer_of(path: PurePosixPath, recipe: Recipe) -> str | None:
     """Return the reference to the output of the same file name, if there is one."""
     for stage in recipe.stages:
         for name, file in (outputs_of(stage, recipe) or {}).items():
-            if PurePosixPath(file).name == path.name and not stage.call:
+            named = not stage.call or str(stage.name.value) in path.parts
+            if PurePosixPath(file).name == path.name and named:
                 return f"${{stages.{stage.name.value}.{name}}}"
     return None
 

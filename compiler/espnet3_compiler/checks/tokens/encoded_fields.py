@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import constructor_of, full_name_in, method_body
+from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.flow import dotted_name
 from espnet3_compiler.signature.library import Library
@@ -29,26 +30,28 @@ class EncodedField(NamedTuple):
         field: The field.
         node: Where the tokenizer is named.
         maker: The stage that trains it.
+        said: What makes the tokens, where the field could be named; None for the config.
     """
 
     field: str
     node: Scalar
     maker: str
+    said: Span | None = None
 
 
 def encoded_fields(node: Mapping, library: Library) -> Iterator[EncodedField]:
     """Yield the fields that a preprocessor encodes, each with its tokenizer."""
     path = text_of(node.get(TARGET))
-    fields = [(text_of(node.get(_FIELD)) or DEFAULT_FIELD, _TOKENIZER)]
-    for field, argument in fields if path == _ENCODER else _fields_of_class(path, library):
+    own = [(text_of(node.get(_FIELD)) or DEFAULT_FIELD, _TOKENIZER, None)]
+    for field, argument, said in own if path == _ENCODER else _fields_of_class(path, library):
         given = node.get(argument)
         for maker, output, _ in output_uses(given) if isinstance(given, Scalar) else ():
             if output == TOKENIZER_OUTPUT and isinstance(given, Scalar):
-                yield EncodedField(field, given, maker)
+                yield EncodedField(field, given, maker, said)
 
 
-def _fields_of_class(path: str, library: Library) -> Iterator[tuple[str, str]]:
-    """Yield the fields that a class of the recipe encodes, each with the argument of its tokenizer.
+def _fields_of_class(path: str, library: Library) -> Iterator[tuple[str, str, Span | None]]:
+    """Yield the fields that a class of the recipe encodes: the argument and the call of each.
 
     Args:
         path: The dotted path of the class.
@@ -70,7 +73,7 @@ def _fields_of_class(path: str, library: Library) -> Iterator[tuple[str, str]]:
             continue
         pair = _arguments_of(call)
         if pair and pair[0] not in touched and pair[1] in parameters - stored:
-            yield pair
+            yield *pair, found.body.span_in(call)
 
 
 def _arguments_of(call: ast.Call) -> tuple[str, str] | None:

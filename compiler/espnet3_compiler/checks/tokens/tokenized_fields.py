@@ -18,7 +18,8 @@ from espnet3_compiler.checks.tokens.encoded_fields import (
     encoded_fields,
 )
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.stage_graph.kind_edges import stage_name
@@ -30,7 +31,12 @@ from espnet3_compiler.stage_graph.stage_inputs import (
 )
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
-from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.span_key import (
+    first_per_location,
+    is_inherited,
+    is_written,
+    written_entry,
+)
 from espnet3_compiler.syntax.tree import (
     Mapping,
     Node,
@@ -55,10 +61,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 class TokenizerTraining(NamedTuple):
-    """What a tokenizer is trained on: a field of some data."""
+    """What a tokenizer is trained on: a field of some data, and where its config says which."""
 
     field: str
     data: Plain
+    said: Span | None
 
 
 def _check_fields(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -75,7 +82,7 @@ def _check_fields(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         fields = {other.field for other, _ in every if other.maker == one.maker}
         own = trained.get(one.maker)
         if own is not None and own.field not in fields and own.data == data:
-            yield _other_field(one, own.field, trained)
+            yield _other_field(one, own, trained, [other for other, _ in every])
             return  # another one is likely exchanged with it
 
 
@@ -94,8 +101,28 @@ def trained_fields(recipe: Recipe, resolved: Resolved) -> dict[str, TokenizerTra
             own = [block.get(name) for name in ("text_builder", "train_file")]
             field = text_of(block.get("field")) or DEFAULT_FIELD
             if all(map(is_null, own)) and "${" not in field:
-                found[stage_name(stage)] = TokenizerTraining(field, _data_of(config))
+                said = _own_place(stage, block, recipe)
+                found[stage_name(stage)] = TokenizerTraining(field, _data_of(config), said)
     return found
+
+
+def _own_place(stage: StageDecl, block: Mapping, recipe: Recipe) -> Span | None:
+    """Return the field of a tokenizer, or where it could be named; None in a block of a base.
+
+    Args:
+        stage: The stage that trains the tokenizer.
+        block: ``tokenizer`` of its config.
+        recipe: The recipe.
+    """
+    if (given := written_entry(block, "field")) and not is_inherited(given.value):
+        return use_location(given.value)
+    names = [one.config for one in stage.configs if one.role == "training"]
+    inline = [one.inline for one in recipe.configs if one.name.value in names and one.inline]
+    for entry in filter(None, (one.entry("tokenizer") for one in inline)):
+        return entry.key.span
+    own = [one for one in block if is_written(one.value) and not is_inherited(one.value)]
+    spans = [one.key.span for one in own if one.key.span.source is one.value.span.source]
+    return None if given else min(spans, key=lambda one: one.start, default=None)
 
 
 def _encoded_in(config: Mapping, recipe: Recipe) -> Iterator[EncodedField]:
@@ -118,19 +145,39 @@ def _other_users(config: Mapping, encoded: list[EncodedField]) -> Iterator[str]:
         yield from (maker for maker, _, _ in output_uses(leaf) if id(leaf) not in known)
 
 
-def _other_field(one: EncodedField, own: str, trained: dict[str, TokenizerTraining]) -> Diagnostic:
-    """Return R434 for a tokenizer of another field.
+def _other_field(
+    one: EncodedField,
+    own: TokenizerTraining,
+    trained: dict[str, TokenizerTraining],
+    every: list[EncodedField],
+) -> Diagnostic:
+    """Return R434 for a tokenizer of another field, at what is most likely wrong.
 
     Args:
         one: The field that it encodes.
         own: The field that it is trained on.
         trained: What all tokenizers are trained on.
+        every: All that is encoded.
     """
     others = [name for name, other in trained.items() if other.field == one.field]
+    twice = any(other.field == one.field and other.maker != one.maker for other in every)
+    left = all(other.field != own.field for other in every)
+    message = (
+        f'stage "{one.maker}" trains its tokenizer on "{own.field}", and it encodes only '
+        f'"{one.field}"'
+    )
+    if twice and left and one.said:  # nothing encodes what it was trained on
+        used = Label(use_location(one.node), "its tokenizer")
+        label = Label(one.said, f'encodes "{one.field}"')
+        return Diagnostic("R434", message, label, (used,), (f'write field="{own.field}"',))
+    if not others and own.said:
+        used = Label(use_location(one.node), f'encodes "{one.field}"')
+        label = Label(own.said, f'trained on "{own.field}"')
+        return Diagnostic("R434", message, label, (used,), (f"write field: {one.field}",))
     meant = f"did you mean ${{stages.{others[0]}.{TOKENIZER_OUTPUT}}}?" if others else ""
     return value_finding(
         "R434",
-        f'stage "{one.maker}" trains its tokenizer on "{own}", and it encodes only "{one.field}"',
+        message,
         one.node,
         f'encodes "{one.field}"',
         advice=(meant or f"give {one.maker} a config with tokenizer: {{field: {one.field}}}",),

@@ -48,8 +48,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for key, node in selectors:
             if key == "freeze" and node.value == _ALL:
                 found.append(_nothing_left(node))
-            elif names:
-                found += _check_selector(key, node, names)
+            elif names and model:
+                own = _top_parts(model, recipe.library) if "." not in str(node.value) else ()
+                shown = f"the model has {format_names(sorted(own), _MOST_NAMED)}"
+                found += _check_selector(key, node, names, (shown,) if own else ())
         found += _check_contradiction(selectors)
         if names and model and any(key == "freeze" for key, _ in selectors):
             found += _check_rest(selectors, model, recipe.library)
@@ -218,16 +220,21 @@ def _check_selector(
     wrong = names.first_missing(parts)
     if wrong is None:
         return
-    near = closest_match(re.sub(r"[*?].*", "", wrong), names.attributes)
+    above = parts[parts.index(wrong) - 1] if parts[0] != wrong else ""
+    inner = names.inside.get(above, ())
+    alike = [one for one in inner if one.partition("_")[0] == wrong.partition("_")[0]]
+    near = closest_match(re.sub(r"[*?].*", "", wrong), alike or inner or names.attributes)
     meant = ".".join(near if near and part == wrong else part for part in parts)
     hint = f"the model's code sets {format_names(names.attributes, _MOST_NAMED)}"
+    if inner:
+        hint = f"{above or 'the model'} has {format_names(inner, _MOST_NAMED)}"
     yield value_finding(
         "R807",
         f'no parameter of the model has "{wrong}" in its name, which {key} asks for',
         node,
         "matches nothing",
         advice=did_you_mean(
-            meant if near else None, *advice, *((hint,) if names.attributes else ())
+            meant if near else None, *(advice or ((hint,) if names.attributes else ()))
         ),
         fix=name_fix(node, meant if near else None, [], sure=False),
     )

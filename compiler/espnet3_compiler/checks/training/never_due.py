@@ -1,24 +1,21 @@
-"""Intervals that are longer than the training, and patience that outlasts it.
+"""Intervals that are longer than the training.
 
 Passes: ``check_val_every_n_epoch: 5`` with ``max_epochs: 5``; ``val_check_interval: 0.5``.
 Fails: ``check_val_every_n_epoch: 20`` with ``max_epochs: 10``; ``val_check_interval: 500`` with
 ``max_steps: 100``; a ``ModelCheckpoint`` with ``every_n_epochs: 20`` and ``max_epochs: 10``;
-``early_stopping: {patience: 5}``, which counts validations, with one every 10 of 30 epochs;
-``ReduceLROnPlateau`` with ``patience: 10`` and ``max_epochs: 8``.
+a ``StochasticWeightAveraging`` with ``swa_epoch_start: 20`` and ``max_epochs: 10``.
 
 A training that has not validated does so once, at its end. An interval that several stages read is
 reported only if it is too long for all of them.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.empty_lists import why_no_validation
 from espnet3_compiler.checks.training.monitors import (
     LIGHTNING,
     callbacks_of,
-    scheduler_blocks,
     training_monitors,
 )
 from espnet3_compiler.checks.training.no_effect import (
@@ -29,14 +26,13 @@ from espnet3_compiler.checks.training.no_effect import (
 from espnet3_compiler.checks.training.validation_intervals import refused_interval
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.stage_graph.stage_inputs import certain_configs
 from espnet3_compiler.syntax.provenance import use_location
-from espnet3_compiler.syntax.span_key import first_per_location, is_inherited, written_entry
+from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping
-from espnet3_schemas import TARGET
 
-_PLATEAU = "ReduceLROnPlateau"
+_EPOCHS = ("every_n_epochs", "swa_epoch_start", "unfreeze_backbone_at_epoch")
+"""Arguments of Lightning's callbacks: after how many epochs they do something."""
 _VALIDATION = "the training ends before its first validation is due, and validates once at its end"
 
 
@@ -56,92 +52,15 @@ def _judge_intervals(config: Mapping) -> Iterator[JudgedSetting]:
         every = written_entry(trainer, "check_val_every_n_epoch")
         yield from _judge(every, epochs, 1, _VALIDATION, _watchers(config))
         interval = written_entry(trainer, "val_check_interval")
-        yield from _judge_patience(config, trainer)
         batches = _batches_of_step(config, trainer)
         if batches and not refused_interval(config):
             yield from _judge(interval, steps, batches, _VALIDATION, _watchers(config))
     for callback, name in callbacks_of(config):
         if name.startswith(LIGHTNING):
             message = f"{name.rpartition('.')[2]} is never due: the training ends before"
-            yield from _judge(written_entry(callback, "every_n_epochs"), epochs, 1, message)
+            for key in _EPOCHS:
+                yield from _judge(written_entry(callback, key), epochs, 1, message)
             yield from _judge(written_entry(callback, "every_n_train_steps"), steps, 1, message)
-
-
-def _judge_patience(config: Mapping, trainer: Mapping) -> Iterator[JudgedSetting]:
-    """Judge how many validations early stopping and schedulers wait, by how many there are."""
-    stopping = config.get("early_stopping")
-    if isinstance(stopping, Mapping):
-        watched = text_of(stopping.get("monitor"))
-        yield from _judge_waiting(stopping, watched, trainer, 0, "early stopping never stops")
-    for block, _, key in scheduler_blocks(config):
-        node, watched = block.get("scheduler"), text_of(block.get(key))
-        if isinstance(node, Mapping) and text_of(node.get(TARGET)).endswith(f".{_PLATEAU}"):
-            message = f"{_PLATEAU} never lowers the rate"
-            yield from _judge_waiting(node, watched, trainer, 1, message)
-
-
-def _judge_waiting(
-    block: Mapping, watched: str, trainer: Mapping, more: int, message: str
-) -> Iterator[JudgedSetting]:
-    """Judge a patience.
-
-    Args:
-        block: Has it.
-        watched: The value that is waited for.
-        trainer: The settings of the trainer.
-        more: So many more validations are needed.
-        message: What never happens.
-    """
-    patience, epochs = written_entry(block, "patience"), written_entry(trainer, "max_epochs")
-    waits = whole_number(patience.value) if patience else None
-    if not patience or waits is None:
-        return
-    every, last = _epochs_between(trainer), whole_number(epochs.value) if epochs else None
-    if not epochs or not last or not every or not watched.startswith("valid/"):
-        yield patience, None
-        return
-    number = last // every.epochs
-    used_up = waits + more < number or number == 0 or is_inherited(patience.value)
-    yield patience, None if used_up else _outlasts(patience, number, message, epochs, every.written)
-
-
-class _ValidationInterval(NamedTuple):
-    """How many epochs are between validations, and the entry that says so."""
-
-    epochs: int
-    written: Entry | None
-
-
-def _epochs_between(trainer: Mapping) -> _ValidationInterval | None:
-    """Return after how many epochs a training validates; None for shares of one, or batches."""
-    if written_entry(trainer, "val_check_interval"):
-        return None
-    entry = written_entry(trainer, "check_val_every_n_epoch")
-    number = whole_number(entry.value) if entry else 1
-    return _ValidationInterval(number, entry) if number and number > 0 else None
-
-
-def _outlasts(
-    patience: Entry, number: int, message: str, epochs: Entry, every: Entry | None
-) -> Diagnostic:
-    """Return the finding about a patience.
-
-    Args:
-        patience: The setting.
-        number: The validations of the training.
-        message: What never happens.
-        epochs: Its epochs.
-        every: How many of them are between validations.
-    """
-    counted = [one for one in (epochs, every) if one]
-    return value_finding(
-        "R809",
-        f"{message}: the training has {number} validations",
-        patience.value,
-        "counts validations without improvement",
-        related=tuple(Label(use_location(one.value), one.name) for one in counted),
-        advice=("write a smaller number, validate more often, or train for more epochs",),
-    )
 
 
 def _watchers(config: Mapping) -> tuple[Label, ...]:

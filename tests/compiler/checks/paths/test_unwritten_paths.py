@@ -39,3 +39,22 @@ def test_a_call_may_write_below_what_it_is_given(check):
     stages = f"stages: [{call}, train]\n"
     assert check_file(check, "exp/recipe/stats/a.npz", stages, steps) == []
     assert check_file(check, "exp/recipe/compute/a.npz", stages, steps) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "found"),
+    [
+        ("exp/recipe/compute/stats", "${exp_dir}/stats", True),
+        ("${exp_dir}/compute/a.npz", "exp/recipe/stats/a.npz", True),
+        ("exp/recipe/compute/other", "${exp_dir}/stats", False),
+        ("exp/recipe/compute/stats", "${exp_dir}/compute/stats", False),
+        ("exp/recipe/compute/stats", "${exp_dir}/compute/more/stats", False),
+        ("exp/recipe/stats", "${exp_dir}/stats", False),
+    ],
+)
+def test_what_a_call_writes_elsewhere(check, path, given, found):
+    call = f'{{name: compute, call: src.steps.compute, with: {{folder: "{given}"}}'
+    steps = {"src/steps.py": "def compute(folder): ...\n"}
+    stages = f'stages: [{call}, outputs: {{made: "{given}"}}}}, train]\n'
+    expected = ["R411"] if found else []
+    assert [code for code, _ in check_file(check, path, stages, steps)] == expected
