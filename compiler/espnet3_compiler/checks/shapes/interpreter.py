@@ -214,6 +214,8 @@ def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
     """Return what an expression is, after following all calls in it."""
     if isinstance(node, ast.Constant):
         return Constant(node.value)
+    if isinstance(node, ast.Name):
+        return frame.look_up(node.id)
     name = dotted_name(node)
     known = frame.look_up(name) if name else frame.constant(node)
     if known is not None:
@@ -251,7 +253,7 @@ def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
             return _mapping(node, frame)
         case ast.DictComp():
             return _comprehended_mapping(node, frame)
-        case ast.Lambda() | ast.SetComp() | ast.Name():
+        case ast.Lambda() | ast.SetComp():
             return None
         case ast.BoolOp(values=[first, *_]):
             _evaluate(first, frame)
