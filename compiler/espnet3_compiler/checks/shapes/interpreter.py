@@ -89,8 +89,7 @@ def _follow_with(item: ast.With, frame: FollowedFunction) -> bool:
             _bind(one.optional_vars, None, frame)
     before = len(frame.returned)
     certain = all(_is_of_torch(one.context_expr, frame) for one in item.items)
-    inner = frame if certain else frame.part(frame.names, certain=False)
-    ends = _follow(item.body, inner)
+    ends = _follow(item.body, frame if certain else frame.part(frame.names, certain=False))
     frame.certain = frame.certain and (certain or len(frame.returned) == before)
     return ends and certain
 
