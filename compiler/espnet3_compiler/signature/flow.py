@@ -104,7 +104,8 @@ def _local_names(node: FunctionNode) -> set[str]:
     return bound
 
 
-def child_nodes(node: ast.AST) -> list[ast.AST]:
+@lru_cache(maxsize=1 << 14)  # nodes of a statement are also those of its function
+def child_nodes(node: ast.AST) -> tuple[ast.AST, ...]:
     """Return what ``ast.iter_child_nodes`` yields, but for operators and ``ast.Load`` and so on.
 
     Nobody looks for these, and they are every third node.
@@ -116,7 +117,7 @@ def child_nodes(node: ast.AST) -> list[ast.AST]:
             found += filter(None, value)
         elif isinstance(value, ast.AST):
             found.append(value)
-    return found
+    return tuple(found)
 
 
 @cache

@@ -23,7 +23,6 @@ from espnet3_compiler.checks.item_kinds.kinds import (
     common_kinds,
 )
 from espnet3_compiler.checks.item_kinds.values import called_body, value_kind
-from espnet3_compiler.checks.item_kinds.variables import Rules, variable_kinds
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.flow import all_nodes, literal_text
@@ -144,7 +143,7 @@ def mapping_kinds(value: ast.expr, maker: Maker) -> ItemKinds | None:
         case ast.Name(id=name):
             if name in maker.bound:
                 return maker.bound[name]
-            return variable_kinds(name, maker, _RULES)
+            return _variable_item(name, maker)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             one, other = mapping_kinds(left, maker), mapping_kinds(right, maker)
             return one.updated(other) if one and other else None
@@ -269,4 +268,8 @@ def _changes(node: ast.AST, name: str) -> bool:
     return False
 
 
-_RULES = Rules(mapping_kinds, field_kind)
+def _variable_item(name: str, maker: Maker) -> ItemKinds | None:
+    """Return the fields of the mapping that a variable is."""
+    from espnet3_compiler.checks.item_kinds.variables import Rules, variable_kinds  # seldom needed
+
+    return variable_kinds(name, maker, Rules(mapping_kinds, field_kind))

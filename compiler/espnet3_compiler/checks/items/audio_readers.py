@@ -39,7 +39,7 @@ RATE_PLACES = {
 _WORDS = (b"soundfile", b"librosa", b"torchaudio", b"wavfile")
 _CALL = re.compile(rb"\.(?:read|load)\(")
 _BARE = (b"import read", b"import load", b"wavfile")
-_OTHER_CALL = re.compile(rb"(?:\b(?:np|numpy|json|pickle|torch|yaml|file|f)|\))\.\w+\($")
+_OTHER_CALL = rb"(?:\b(?:np|numpy|json|pickle|torch|yaml|file|f)|\))\.\w+\($"
 _PLAIN_CALL = re.compile(rb"\s+\w+, (?:_|sr|fs|\w*rate|_\w+)\s*=\s*\w+\.(?:read|load)\($")
 """What reads audio as it should be: ``speech, _ = soundfile.read(``."""
 
@@ -94,7 +94,7 @@ def _may_be_wrong(module: RecipeModule) -> bool:
 
 def _is_unusual(line: bytes) -> bool:
     """Return whether a call, told by its line up to it, may read audio, and not into two names."""
-    return not (_PLAIN_CALL.match(line) or _OTHER_CALL.search(line))
+    return not (_PLAIN_CALL.match(line) or re.search(_OTHER_CALL, line))
 
 
 def _readers(modules: tuple[RecipeModule, ...], module: RecipeModule) -> Iterator[_AudioReader]:

@@ -38,7 +38,7 @@ _SPLITS = {"infer": ("inference", ("test",)), "cluster": ("training", ("train", 
 
 _TEXTS = ("text", "transcript", "transcription", "sentence", "word", "words")
 _LABEL = "label"
-_PADDED = re.compile(r"[<>^]?[2-9]\d*d?|[<>^]?1\d+d?")
+_PADDED = r"[<>^]?[2-9]\d*d?|[<>^]?1\d+d?"
 """How a number is written with spaces before or behind it."""
 
 _GIVEN = re.compile(r"[\"']utt_id[\"']\s*:\s*([^\n]*)")
@@ -162,7 +162,7 @@ def _has_space(made: _Id, value: ast.expr, depth: int) -> bool:
             return any(_has_space(made, one, depth + 1) for one in parts)
         case ast.FormattedValue(value=ast.Name(id=name), format_spec=ast.JoinedStr(values=[spec])):
             numbers = [one.arg for one in made.body.node.args.args[1:2]]
-            return name in numbers and bool(_PADDED.fullmatch(literal_text(spec) or ""))
+            return name in numbers and bool(re.fullmatch(_PADDED, literal_text(spec) or ""))
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return any(_has_space(made, one, depth + 1) for one in (left, right))
         case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod()):

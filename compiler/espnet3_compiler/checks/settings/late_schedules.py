@@ -11,7 +11,7 @@ A trial of a few steps says nothing.  Where only the data tell how many steps th
 
 from collections.abc import Iterator
 from math import ceil
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.monitors import scheduler_blocks
@@ -29,7 +29,9 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_inherited, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, to_python
 from espnet3_schemas import TARGET
-from espnet3_schemas.schedule_lengths import WARMUPS, LateLength, late_length
+
+if TYPE_CHECKING:
+    from espnet3_schemas.schedule_lengths import LateLength
 
 _FEWEST = 100
 """Steps of a trial at least: fewer are not meant to see a schedule to its end."""
@@ -65,6 +67,8 @@ def _judge(
     node: Mapping, target: str, interval: str, most: _Most | None
 ) -> Iterator[JudgedSetting]:
     """Judge the lengths that are written in a scheduler."""
+    from espnet3_schemas.schedule_lengths import WARMUPS, late_length  # only what needs it
+
     arguments = _known_arguments(node)
     if interval == "epoch":  # a warm-up in steps is a matter of its unit
         arguments = {key: value for key, value in arguments.items() if key not in WARMUPS}
@@ -85,7 +89,7 @@ def _is_open(node: Node) -> bool:
     return isinstance(node, Mapping) or is_unresolved(node)
 
 
-def _finding(entry: Entry, late: LateLength, interval: str, most: _Most) -> Diagnostic:
+def _finding(entry: Entry, late: "LateLength", interval: str, most: _Most) -> Diagnostic:
     unit = f"{interval}s" if most.moves != 1 else interval
     return value_finding(
         "R809",

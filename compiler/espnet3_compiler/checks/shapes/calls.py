@@ -291,10 +291,7 @@ def construct(run: Run, path: str, arguments: CallArguments, *, certain: bool) -
 
 
 def _class_at(run: Run, path: str) -> ModelClass | None:
-    if ("class", path) not in run.memo:
-        run.memo["class", path] = model_class(run.library, path, plain=run.data)
-    found: ModelClass | None = run.memo["class", path]
-    return found
+    return model_class(run.library, path, plain=run.data)
 
 
 def call_method(
@@ -357,14 +354,14 @@ def _gives_later(run: Run, body: FunctionBody) -> bool:
     """Return whether a call of a function runs nothing of it yet."""
     if isinstance(body.node, ast.AsyncFunctionDef):
         return True
-    key = ("later", body.node)
-    if key not in run.memo:
+    key, memo = ("later", body.node), run.library.memo
+    if key not in memo:
         first, last = body.node.lineno, body.node.end_lineno or body.node.lineno
         text = body.file.text.lines(first + body.shift, last + body.shift)
         kinds = (ast.Yield, ast.YieldFrom)
         yields = "yield" in text and any(isinstance(one, kinds) for one in own_nodes(body.node))
-        run.memo[key] = yields
-    return bool(run.memo[key])
+        memo[key] = yields
+    return bool(memo[key])
 
 
 def _key_of(names: dict[str, Value]) -> Iterator[object]:

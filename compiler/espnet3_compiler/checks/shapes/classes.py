@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
@@ -49,6 +50,11 @@ def model_class(library: Library, path: str, *, plain: bool = False) -> ModelCla
         path: Its dotted path.
         plain: Whether it may be a class of another kind, too: a data set, a preprocessor.
     """
+    key = ("followed class", path, plain)  # objects of it are made and called in several runs
+    return library.remember(key, None, partial(_find_model_class, library, path, plain=plain))
+
+
+def _find_model_class(library: Library, path: str, *, plain: bool) -> ModelClass | None:
     found = class_of(library, path)
     own = _own_classes(library, found) if found and found.location.local else None
     called = "forward"

@@ -91,8 +91,7 @@ def _follow_with(item: ast.With, frame: FollowedFunction) -> bool:
             _bind(one.optional_vars, None, frame)
     before = len(frame.returned)
     certain = all(_is_of_torch(one.context_expr, frame) for one in item.items)
-    inner = frame if certain else frame.part(frame.names, certain=False)
-    ends = _follow(item.body, inner)
+    ends = _follow(item.body, frame if certain else frame.part(frame.names, certain=False))
     frame.certain = frame.certain and (certain or len(frame.returned) == before)
     return ends and certain
 
@@ -216,6 +215,8 @@ def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
     """Return what an expression is, after following all calls in it."""
     if isinstance(node, ast.Constant):
         return Constant(node.value)
+    if isinstance(node, ast.Name):
+        return frame.look_up(node.id)
     name = dotted_name(node)
     known = frame.look_up(name) if name else frame.constant(node)
     if known is not None:
@@ -254,7 +255,7 @@ def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
             return _mapping(node, frame)
         case ast.DictComp():
             return _comprehended_mapping(node, frame)
-        case ast.Lambda() | ast.SetComp() | ast.Name():
+        case ast.Lambda() | ast.SetComp():
             return None
         case ast.BoolOp(values=[first, *_]):
             _evaluate(first, frame)

@@ -7,7 +7,7 @@ Fails: the same for ``heads: 6``; ``nn.GroupNorm(3, 64)``; ``nn.Dropout(1.5)``.
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.data.bodies import class_of, constructor_of
 from espnet3_compiler.checks.refusals.refusals import (
@@ -60,11 +60,18 @@ def refused_layer(library: Library, path: str, given: CallArguments) -> RefusedL
     values = {
         name: one.value.value for name, one in every.items() if isinstance(one.value, Constant)
     }
-    origins = {name: frozenset((name,)) for name in every}
-    arguments = ConstructorArguments(frozenset(every), values, origins)
-    refusal = first_refusal(library, path, arguments) if values else None
+    key = ("refusal", path, *every, repr(values))  # many layers of a model are alike
+    refuse = partial(_refusal, library, path, tuple(every), values)
+    refusal = library.remember(key, None, refuse) if values else None
     deciding = {name: every[name] for name in every if refusal and name in refusal.arguments}
     return RefusedLayer(path, refusal, deciding) if refusal and deciding else None
+
+
+def _refusal(
+    library: Library, path: str, names: Iterable[str], values: Mapping[str, Any]
+) -> Refusal | None:
+    origins = {name: frozenset((name,)) for name in names}
+    return first_refusal(library, path, ConstructorArguments(frozenset(origins), values, origins))
 
 
 def _may_refuse(library: Library, path: str) -> bool:

@@ -211,6 +211,8 @@ def broadcast(left: Tensor, right: Value) -> Tensor | None:
 
 def _fitted(left: Shape, right: Shape) -> Shape | None:
     """Return the shape of a result; None where two sizes contradict each other."""
+    if not any(left) and not any(right):
+        return (None,) * max(len(left), len(right))
     lead = len(left) - len(right)
     long, short = (left, right) if lead >= 0 else (right, left)
     after = list(long)

@@ -61,9 +61,14 @@ def _check_stage(
     if key in seen:
         return []
     seen.add(key)
-    from espnet3_compiler.checks.sizes.model_calls import check_model  # only what needs it
+    from espnet3_compiler.checks.sizes.batches import telling_batches  # only what needs it
 
-    return check_model(model, config, kind, recipe, resolved)
+    batches = telling_batches(config, kind, recipe)
+    if not batches:
+        return []
+    from espnet3_compiler.checks.sizes.model_calls import check_model
+
+    return check_model(model, config, kind, batches, recipe, resolved)
 
 
 def _is_own(recipe: Recipe, model: Mapping) -> bool:

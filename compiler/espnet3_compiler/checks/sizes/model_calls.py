@@ -1,16 +1,14 @@
 """Follow a model with what the items of its data are, and say what it cannot take."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection
 
 from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.data.bodies import FunctionBody, method_body
-from espnet3_compiler.checks.data.fields import split_entries
 from espnet3_compiler.checks.shapes.calls import call_function, call_method, construct
 from espnet3_compiler.checks.shapes.classes import model_class
 from espnet3_compiler.checks.shapes.frames import Run
 from espnet3_compiler.checks.shapes.interpreter import start_run
-from espnet3_compiler.checks.shapes.made.arrays import array_of
 from espnet3_compiler.checks.shapes.mismatches import layer_findings
 from espnet3_compiler.checks.shapes.targets import changes_layers, target_arguments
 from espnet3_compiler.checks.shapes.values import (
@@ -22,10 +20,9 @@ from espnet3_compiler.checks.shapes.values import (
     Size,
     Tensor,
 )
-from espnet3_compiler.checks.sizes.item_values import split_item
+from espnet3_compiler.checks.sizes.batches import Batch
 from espnet3_compiler.checks.sizes.numberings import numbering_findings
-from espnet3_compiler.checks.sizes.padded_axes import Field, FieldArray, axis_findings
-from espnet3_compiler.checks.targets.datasets import is_available
+from espnet3_compiler.checks.sizes.padded_axes import Field, axis_findings
 from espnet3_compiler.checks.targets.nodes import target_path
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -33,16 +30,17 @@ from espnet3_compiler.manifest.values import as_texts
 from espnet3_compiler.signature.flow import all_nodes
 from espnet3_compiler.syntax.tree import Mapping, Node, node_at
 
-_SPLITS = {"train": ("train", "valid"), "infer": ("test",)}
 _PAIRS = "R921"
 _LENGTHS, _STEP = "_lengths", "training_step"
 
-Batch = dict[str, FieldArray]
-"""The fields of an item that a model is called with."""
-
 
 def check_model(
-    node: Mapping, config: Mapping, kind: str, recipe: Recipe, resolved: Resolved
+    node: Mapping,
+    config: Mapping,
+    kind: str,
+    batches: Collection[Batch],
+    recipe: Recipe,
+    resolved: Resolved,
 ) -> list[Diagnostic]:
     """Return R524, R434, R431 and R921 for the items that a model is called with.
 
@@ -50,29 +48,28 @@ def check_model(
         node: The model.
         config: The config of the stage that calls it.
         kind: ``train`` or ``infer``.
+        batches: The items, as far as more than their fields is known.
         recipe: The recipe.
         resolved: The values of its configs.
     """
-    batches = list(_batches(config, kind, recipe))
-    telling = {_shown(one): one for one in batches if any(map(_tells, one.values()))}.values()
     run = start_run(recipe.library)
-    model = _made(run, node) if telling else None
+    model = _made(run, node)
     if model is None:
         return []
     single = {str(one.value) for one in as_texts(_collate(config, "not_sequence"))}
     found = axis_findings(
         Field(name, model.path, array)
-        for batch in telling
+        for batch in batches
         for name, array in batch.items()
         if name not in single and _reads_lengths(run, model, name)
     )
     found_class = model_class(run.library, model.path)
     steps = kind == "train" and found_class is not None and found_class.steps
-    for batch in telling:
+    for batch in batches:
         (_call_step if steps else _call)(run, model, batch)
     run.mismatches = [one for one in run.mismatches if one.got.field]
     found += layer_findings(run) + numbering_findings(run.over)
-    if not any(_lacks_lengths(run, model, batch) for batch in telling):
+    if not any(_lacks_lengths(run, model, batch) for batch in batches):
         found += [one for one in run.misread if one.code == _PAIRS][:1]
     changed = found and changes_layers(run, recipe_modules(recipe, resolved))
     return [] if changed else found
@@ -80,37 +77,6 @@ def check_model(
 
 def _collate(config: Mapping, name: str) -> Node | None:
     return node_at(config, ("dataloader", "collate_fn", name))
-
-
-def _batches(config: Mapping, kind: str, recipe: Recipe) -> Iterator[Batch]:
-    """Yield the arrays of an item of each data set that a model is called with."""
-    inputs = [str(one.value) for one in as_texts(config.get("input_key"))]
-    for split in _SPLITS[kind]:
-        for data in split_entries(recipe, config, split):
-            item = split_item(recipe.library, config, split, data) if is_available(data) else Item()
-            names = [name for name in item.fields if kind == "train" or name in inputs]
-            arrays = {name: array_of(item.fields[name]) for name in names}
-            yield {
-                name: FieldArray(array, item.fields[name].place)
-                for name, array in arrays.items()
-                if array
-            }
-
-
-def _shown(batch: Batch) -> str:
-    """Return what tells the arrays of a batch from those of others."""
-    rows = [
-        (name, [[size and size.value for size in shape] for shape in one.array.shapes])
-        for name, one in batch.items()
-    ]
-    numbers = [one.array.numbering and one.array.numbering.highest for one in batch.values()]
-    return repr((rows, numbers))
-
-
-def _tells(field: FieldArray) -> bool:
-    """Return whether more is known of a field than how many dimensions it has."""
-    array = field.array
-    return bool(array.numbering or array.channels or any(map(any, array.shapes)))
 
 
 def _made(run: Run, node: Mapping) -> Part | None:

@@ -6,21 +6,10 @@ A batch pads the first axis of a field, and ``NAME_lengths`` counts it.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from espnet3_compiler.checks.shapes.values import Place, Tensor
+from espnet3_compiler.checks.shapes.values import Tensor
+from espnet3_compiler.checks.sizes.batches import FieldArray
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.syntax.span_key import first_per_location
-
-
-class FieldArray(NamedTuple):
-    """The value of a field of an item.
-
-    Attributes:
-        array: What it is.
-        place: Where it is written.
-    """
-
-    array: Tensor
-    place: Place | None
 
 
 class Field(NamedTuple):

@@ -17,7 +17,7 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence,
 from espnet3_schemas import TARGET
 
 _PROBABILITY = r"p|prob|probability|.*_prob"
-_CERTAIN = re.compile(r"prob|probability|.*_prob|(.*_)?dropout(_(rate|prob|p))?")
+_CERTAIN = r"prob|probability|.*_prob|(.*_)?dropout(_(rate|prob|p))?"
 """Names of arguments that can be nothing but a probability."""
 
 _EFFECTS = ("effects", "transforms", "augmentations", "augments", "noises", "rirs")
@@ -45,7 +45,7 @@ def _check_range(entry: Entry) -> Iterator[Diagnostic]:
     """Report an argument that is certainly a probability and no number from 0 to 1."""
     node = entry.value
     value = None if isinstance(node, Scalar) and is_unresolved(node) else number_of(node)
-    if value is None or not _CERTAIN.fullmatch(entry.name) or 0 <= value <= 1:
+    if value is None or 0 <= value <= 1 or not re.fullmatch(_CERTAIN, entry.name):
         return
     share = value / _PERCENT
     meant = f"did you mean {share:g}?" if 0 < share <= 1 else "write a number from 0 to 1"

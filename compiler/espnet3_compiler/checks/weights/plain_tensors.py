@@ -37,9 +37,14 @@ from espnet3_schemas import TARGET
 _LIKELY = re.compile(
     rb"torch\.(?:randn?|randint|normal|randperm|empty|zeros|ones)\(|requires_grad=True"
 )
-_RANDOM = re.compile(r"torch\.(?:randn?|randint|normal|randperm|empty)")
-_MAKING = re.compile(r"torch\.(?:randn?|normal|empty|zeros|ones|full|tensor)")
-_DRAWING = re.compile(r"(?:torch\.)?nn\.init\.\w+_")
+_RANDOM = tuple(
+    f"torch.{name}" for name in ("rand", "randn", "randint", "normal", "randperm", "empty")
+)
+_MAKING = tuple(
+    f"torch.{name}"
+    for name in ("rand", "randn", "normal", "empty", "zeros", "ones", "full", "tensor")
+)
+_DRAWING = r"(?:torch\.)?nn\.init\.\w+_"
 _DRAWN_IN_PLACE = ("normal_", "uniform_", "random_", "bernoulli_", "exponential_")
 _CHANGING = ("mul", "div", "add", "sub", "mul_", "div_", "add_", "view", "reshape", "float", "sqrt")
 """Methods of a tensor that give it another form, and leave it one of no module."""
@@ -149,15 +154,15 @@ def _is_random(value: ast.expr) -> bool:
             named = {word.arg: getattr(word.value, "value", None) for word in words}
             if "generator" in named or None in named:
                 return False
-            if _DRAWING.fullmatch(name):
+            if re.fullmatch(_DRAWING, name):
                 return bool(args) and _is_made(args[0])
-            wanted = named.get("requires_grad") is True and _MAKING.fullmatch(name)
-            return bool(_RANDOM.fullmatch(name) or wanted)
+            wanted = named.get("requires_grad") is True and name in _MAKING
+            return name in _RANDOM or wanted
     return False
 
 
 def _is_made(value: ast.expr) -> bool:
-    return _MAKING.fullmatch(_name_called(value)) is not None
+    return _name_called(value) in _MAKING
 
 
 def _may_be_cared_for(modules: tuple[RecipeModule, ...], name: str, own: str) -> bool:
@@ -200,7 +205,7 @@ def _is_used(library: Library, path: str, name: str, made: ast.expr) -> bool:
 
 def _is_drawn(item: ast.AST, name: str) -> bool:
     """Return whether a function fills an attribute with new numbers."""
-    if not isinstance(item, ast.Call) or not _DRAWING.fullmatch(_name_called(item)):
+    if not isinstance(item, ast.Call) or not re.fullmatch(_DRAWING, _name_called(item)):
         return False
     return any(_is_own(one, name) for one in item.args)
 

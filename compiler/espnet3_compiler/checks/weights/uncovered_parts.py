@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.code.part_names import parts_of
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.nodes import target_path
-from espnet3_compiler.checks.weights.trained_layers import layers_of
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
@@ -69,6 +68,8 @@ def _uncovered(selectors: list[str], recipe: Recipe, model: Mapping) -> list[str
     named = {one.partition(".")[0] for one in selectors}
     if not named <= parts:  # another one is misspelt, or names an inner part
         return []
+    from espnet3_compiler.checks.weights.trained_layers import layers_of  # only what needs it
+
     layers = layers_of(recipe.library, path, model)
     free = (names[0] for names in layers if named.isdisjoint(names) and names[0] in parts)
     return list(dict.fromkeys(free))
