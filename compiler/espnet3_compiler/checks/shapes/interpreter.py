@@ -228,8 +228,6 @@ def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
             return _call(node, frame)
         case ast.BinOp(left=left, right=right):
             return operated(node, _evaluate(left, frame), _evaluate(right, frame), frame)
-        case ast.UnaryOp(operand=inner, op=ast.USub() | ast.UAdd() | ast.Invert()):
-            return negated(_evaluate(inner, frame))
         case ast.Compare(left=left, ops=[_], comparators=[right]):
             return compared(_evaluate(left, frame), _evaluate(right, frame))
         case ast.Subscript(value=inner, slice=index):
@@ -243,6 +241,8 @@ def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
 
 def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
     match node:
+        case ast.UnaryOp(operand=inner, op=ast.USub() | ast.UAdd() | ast.Invert()):
+            return negated(_evaluate(inner, frame))
         case ast.ListComp() | ast.GeneratorExp():
             return _comprehended(node, frame)
         case ast.IfExp(test=test, body=body, orelse=other):
@@ -251,10 +251,8 @@ def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
             value = _evaluate(inner, frame)
             _bind(target, value, frame)
             return value
-        case ast.Dict():
+        case ast.Dict() | ast.DictComp():
             return _mapping(node, frame)
-        case ast.DictComp():
-            return _comprehended_mapping(node, frame)
         case ast.Lambda() | ast.SetComp():
             return None
         case ast.BoolOp(values=[first, *_]):
@@ -266,8 +264,10 @@ def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
     return None
 
 
-def _mapping(node: ast.Dict, frame: FollowedFunction) -> Item:
-    """Return the mapping that is written out, perhaps of others."""
+def _mapping(node: ast.Dict | ast.DictComp, frame: FollowedFunction) -> Value:
+    """Return the mapping that is written out, perhaps of others, or made in a loop."""
+    if isinstance(node, ast.DictComp):
+        return _comprehended_mapping(node, frame)
     found = Item(closed=True)
     for key, one in zip(node.keys, node.values, strict=True):
         value = _evaluate(one, frame)
@@ -275,13 +275,8 @@ def _mapping(node: ast.Dict, frame: FollowedFunction) -> Item:
             found = found.updated(value)
         else:
             argument = CallArgument(value, Place(one, frame.body, frame.scope))
-            found = found.with_field(_key(key, frame), argument)
+            found = found.with_field(field_name(_evaluate(key, frame)), argument)
     return found
-
-
-def _key(node: ast.expr, frame: FollowedFunction) -> str | None:
-    """Return the name of a field; None where it is not known."""
-    return field_name(_evaluate(node, frame))
 
 
 def _call(node: ast.Call, frame: FollowedFunction) -> Value:
@@ -341,7 +336,7 @@ def _argument(node: ast.expr, frame: FollowedFunction) -> CallArgument:
 def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
     """Return a part of a value."""
     if isinstance(value, Item):
-        return item_part(value, _key(index, frame), _argument(index, frame))
+        return item_part(value, field_name(_evaluate(index, frame)), _argument(index, frame))
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
     places = [_place(one, frame) for one in parts]
     return indexed(value, places, _argument(index, frame), frame)
