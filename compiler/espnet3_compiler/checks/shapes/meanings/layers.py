@@ -30,6 +30,9 @@ _CONVOLUTIONS = {"Conv1d": 3, "Conv2d": 4, "Conv3d": 5}
 """How many dimensions a batch for them has."""
 
 _SEQUENCES = 3
+_SIZES = 2
+"""How many arguments each layer over time must be given."""
+
 _NUMBERS = {
     "Linear": SCORES,
     "Softmax": SOFTMAX,
@@ -92,6 +95,8 @@ def axis_finding(layer: Layer, given: Sequence[Value]) -> Diagnostic | None:
     if layer.kind not in _OVER_TIME or layer.changed or not isinstance(first, Tensor):
         return None
     if _is_first(layer) is not False or first.meaning.batch != 0:
+        return None
+    if len(layer.arguments) < _SIZES:  # which is reported itself
         return None
     if _has_single_axis(first) or (layer.kind not in _RECURRENT and not _is_whole(first)):
         return None
