@@ -93,7 +93,11 @@ def test_same_as_omegaconf(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _bind({"a": text})["a"] == OmegaConf.create({"a": text}).a
 
 
-@given(st.from_regex(r"(x|\\{0,3}\$\{oc\.env:SET(,('a\\'b'|\$\{stages\.a\.b\}|null|))?\}){0,4}"))
+@given(
+    st.from_regex(
+        r"(x|\\{0,3}\$\{oc\.env:SET(,('a\\'b'|\$\{stages\.a\.b\}|null|))?\}){0,4}", fullmatch=True
+    )
+)
 @settings(max_examples=200, deadline=None)
 def test_what_is_parsed_comes_back_from_json(text: str) -> None:
     parts = parts_of(text)

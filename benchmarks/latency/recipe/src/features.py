@@ -21,7 +21,8 @@ class LogMel(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return features, shape (batch, frames, n_mels), and their lengths, shape (batch,)."""
         power = torch.stft(speech, self.n_fft, self.hop_length, return_complex=True).abs() ** 2
-        return power.transpose(1, 2).log(), speech_lengths // self.hop_length + 1
+        bands = nn.functional.adaptive_avg_pool1d(power.transpose(1, 2), self.n_mels)
+        return bands.log(), speech_lengths // self.hop_length + 1
 
 
 class SpecMask(nn.Module):
