@@ -136,9 +136,11 @@ class Checker:
                 proceed=proceed,
             )
             result = compiled(buffers=buffers)
-            if result.recipe is not None or check in self._lowered:
+            known = result.recipe is not None or check in self._lowered
+            text = None if known else readable_text(buffer_of(check.manifest, buffers) or "")
+            if text is None:
                 return result, result
-            return result, compiled(buffers={**buffers, **_readable(check.manifest, buffers)})
+            return result, compiled(buffers={**buffers, real_path(check.manifest): text})
 
         try:
             result, lowered = await asyncio.get_running_loop().run_in_executor(self._thread, run)
@@ -153,9 +155,3 @@ class Checker:
         if lowered.recipe is not None:
             self._lowered[check] = lowered
         self._publish()
-
-
-def _readable(manifest: Path, buffers: Buffers) -> Buffers:
-    """Return the text of a manifest without the lines that are no YAML, if that leaves anything."""
-    text = readable_text(buffer_of(manifest, buffers) or "")
-    return {real_path(manifest): text} if text is not None else {}
