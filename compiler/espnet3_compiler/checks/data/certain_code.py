@@ -24,7 +24,8 @@ _NOT_CERTAIN = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
 )
 _BLOCKS = (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith)
-_RARE = frozenset((*_NOT_CERTAIN, *_BLOCKS, *_CONDITIONS, ast.BoolOp))
+_FILTERING = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_RARE = frozenset((*_NOT_CERTAIN, *_BLOCKS, *_CONDITIONS, *_FILTERING, ast.BoolOp))
 """Nodes of which not all that is in them certainly runs once."""
 
 _PLAIN = (ast.Return, ast.Raise, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -64,6 +65,10 @@ def _certain_below(statement: ast.stmt) -> tuple[ast.AST, ...]:
             waiting.append(one.test)
         elif isinstance(one, ast.BoolOp):
             waiting.append(one.values[0])
+        elif isinstance(one, _FILTERING):
+            found.append(one)
+            chosen = any(loop.ifs for loop in one.generators)
+            waiting += [one.generators[0].iter] if chosen else child_nodes(one)
     return tuple(found)
 
 
@@ -111,6 +116,35 @@ def assigned_values(node: FunctionNode, name: str, *, kept: bool = False) -> lis
         if isinstance(one, ast.Assign) and len(one.targets) == 1 and one.targets[0] in stores
     ]
     return values if len(values) == len(stores) and (kept or not given) else None
+
+
+def unpacked_source(node: FunctionNode, name: str) -> tuple[ast.expr, int] | None:
+    """Return what a variable that nothing else sets is unpacked from, and as which part of it."""
+    stores: list[ast.AST] = [one for one in all_nodes(node.args) if _is_argument(one, name)]
+    stores += [
+        one
+        for one in all_nodes(node)
+        if isinstance(one, ast.Name) and one.id == name and not isinstance(one.ctx, ast.Load)
+    ]
+    for item in own_nodes(node) if len(stores) == 1 else ():
+        match item:
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=source) if stores[0] in names:
+                starred = any(isinstance(one, ast.Starred) for one in names)
+                return None if starred else (source, names.index(stores[0]))
+    return None
+
+
+def _is_argument(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.arg) and node.arg == name
+
+
+def makes_mapping(node: FunctionNode) -> bool:
+    """Return whether a function has to do with mappings, so that it may give one."""
+    return any(
+        isinstance(item, ast.Dict | ast.DictComp)
+        or (isinstance(item, ast.Name) and item.id == "dict")
+        for item in all_nodes(node)
+    )
 
 
 def added_items(node: FunctionNode, name: str, read: Sequence[ast.expr]) -> list[ast.expr]:

@@ -10,7 +10,11 @@ from typing import NamedTuple
 
 from espnet3_compiler.checks.data.attributes import Assigned, attribute_users, attribute_values
 from espnet3_compiler.checks.data.bodies import FunctionBody
-from espnet3_compiler.checks.data.certain_code import added_items, assigned_values
+from espnet3_compiler.checks.data.certain_code import (
+    added_items,
+    assigned_values,
+    unpacked_source,
+)
 from espnet3_compiler.checks.item_kinds.kinds import Maker
 from espnet3_compiler.checks.item_kinds.rows import is_changed
 from espnet3_compiler.signature.definitions import full_name
@@ -78,19 +82,9 @@ def unpacked_value(name: str, maker: Maker) -> StoredValue | None:
         name: The variable.
         maker: The function.
     """
-    node = maker.body.node
-    stores = [
-        one
-        for one in all_nodes(node)
-        if isinstance(one, ast.Name) and one.id == name and not isinstance(one.ctx, ast.Load)
-    ]
-    for item in node.body if len(stores) == 1 else ():
-        match item:
-            case ast.Assign(targets=[ast.Tuple(elts=names)], value=source) if stores[0] in names:
-                plain = not any(isinstance(one, ast.Starred) for one in names)
-                whole = stored_value(source, maker) if plain else None
-                return whole.part(ast.Constant(names.index(stores[0]))) if whole else None
-    return None
+    unpacked = unpacked_source(maker.body.node, name)
+    whole = stored_value(unpacked[0], maker) if unpacked else None
+    return whole.part(ast.Constant(unpacked[1])) if whole and unpacked else None
 
 
 def _stored_item(attribute: str, maker: Maker) -> StoredValue | None:

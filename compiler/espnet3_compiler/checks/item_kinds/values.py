@@ -16,8 +16,13 @@ from espnet3_compiler.checks.data.bodies import (
     placed_method,
     returned_values,
 )
-from espnet3_compiler.checks.data.certain_code import assigned_values, is_stored
-from espnet3_compiler.checks.item_kinds.axes import SAMPLE_READERS
+from espnet3_compiler.checks.data.certain_code import (
+    assigned_values,
+    is_stored,
+    makes_mapping,
+    unpacked_source,
+)
+from espnet3_compiler.checks.item_kinds.axes import RATE_PLACES
 from espnet3_compiler.checks.item_kinds.json_rows import StoredValue, stored_value, unpacked_value
 from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, OTHER, TEXT, UNKNOWN, Maker
 from espnet3_compiler.checks.item_kinds.module_values import module_items, module_value
@@ -128,8 +133,8 @@ def _plain_kind(
             constant = None if found else module_value(value, maker)
             if constant is not None:
                 return kind_of(constant)
-            unpacked = None if found else unpacked_value(name, maker)
-            return found or _stored_kind(unpacked, field_of, depth)
+            stored = None if found else unpacked_value(name, maker)
+            return found or _stored_kind(stored, field_of, depth)
         case ast.Subscript():
             found = _element_kind(value, maker, field_of, kind_of)
             stored = None if found else stored_value(value, maker)
@@ -179,15 +184,6 @@ def _result_kind(maker: Maker, field_of: FieldOf, depth: int) -> str:
         return kinds.pop()
     said = _ANNOTATIONS.get(ast.unparse(node.returns), UNKNOWN) if node.returns else UNKNOWN
     return said if kinds <= {said, UNKNOWN} and not makes_mapping(node) else UNKNOWN
-
-
-def makes_mapping(node: FunctionNode) -> bool:
-    """Return whether a function has to do with mappings, so that it may give one."""
-    return any(
-        isinstance(item, ast.Dict | ast.DictComp)
-        or (isinstance(item, ast.Name) and item.id == "dict")
-        for item in all_nodes(node)
-    )
 
 
 def _operated_kind(
@@ -260,6 +256,12 @@ def _variable_kind(name: str, maker: Maker, kind_of: Callable[[ast.expr], str]) 
     given = assigned_values(node, name)
     if given:
         return _same_kind([kind_of(one) for one in given])
+    unpacked = unpacked_source(node, name)
+    if unpacked:
+        source, place = unpacked
+        if RATE_PLACES.get(called_name(source, maker)) == 1 - place:
+            return ARRAY
+        return TEXT if is_row(source, maker) else UNKNOWN
     stores = [
         item
         for item in all_nodes(node)
@@ -270,13 +272,6 @@ def _variable_kind(name: str, maker: Maker, kind_of: Callable[[ast.expr], str]) 
             found = _looped_kind(stores[0], item.target, item.iter, node)
             if found is not None:
                 return found
-        match item:
-            case ast.Assign(targets=[ast.Tuple(elts=names)], value=source) if stores[0] in names:
-                first = names[0] is stores[0]
-                is_samples = called_name(source, maker) in SAMPLE_READERS
-                if is_samples and first:
-                    return ARRAY
-                return TEXT if is_row(source, maker) else UNKNOWN
     return UNKNOWN
 
 

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import entries_of, placed_method, returned_values
-from espnet3_compiler.checks.data.certain_code import added_items, assigned_values
+from espnet3_compiler.checks.data.certain_code import added_items, assigned_values, makes_mapping
 from espnet3_compiler.checks.data.results import (
     ITEMS,
     MAPPING,
@@ -23,7 +23,7 @@ from espnet3_compiler.checks.data.results import (
 )
 from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, TEXT, Maker
 from espnet3_compiler.checks.item_kinds.makers import field_kind
-from espnet3_compiler.checks.item_kinds.values import called_body, makes_mapping
+from espnet3_compiler.checks.item_kinds.values import called_body
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span

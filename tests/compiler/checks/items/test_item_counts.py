@@ -61,6 +61,7 @@ def test_items_that_are_not_there(check, given, place):
         {"rows": "self.read(rows)", "item": "self.rows[index + 1]"},
         {"item": "self.rows[(index + 1) % len(self.rows)]"},
         {"item": "self.rows[index + 1] if index + 1 < len(self.rows) else None"},
+        {"item": "[self.rows[index + 1] for k in [1] if index + k < len(self.rows)]"},
         {"rows": "list(csv.DictReader(open(split)))"},
         {"rows": "sorted(self.root.glob('*.wav'))"},
         {"rows": "glob.glob(split)"},
