@@ -170,6 +170,34 @@ def added_items(node: FunctionNode, name: str, read: Sequence[ast.expr]) -> list
     return added if len(uses) == len(given) + len(added) + len(wholes) else []
 
 
+def listed_items(value: ast.expr, node: FunctionNode, read: Sequence[ast.expr]) -> list[ast.expr]:
+    """Return the expressions that are the items of a list; none where they are not known.
+
+    Args:
+        value: The list, or a variable that is one.
+        node: The function in which it stands.
+        read: Expressions, of which those that are the variable read it as a whole.
+    """
+    match value:
+        case ast.ListComp(elt=item):
+            return [item]
+        case ast.List(elts=items):
+            return [] if any(isinstance(one, ast.Starred) for one in items) else items
+        case ast.Call(
+            func=ast.Name(id="list"),
+            args=[ast.Call(func=ast.Name(id="map"), args=[function, _])],
+        ):
+            return [ast.copy_location(ast.Call(func=function, args=[], keywords=[]), function)]
+        case ast.Name(id=name):
+            uses = [one for one in all_nodes(node) if isinstance(one, ast.Name) and one.id == name]
+            given = assigned_values(node, name) or []
+            loads = [one for one in uses if isinstance(one.ctx, ast.Load)]
+            kept = len(given) == 1 and all(one in read for one in loads)
+            whole = listed_items(given[0], node, read) if kept else []
+            return added_items(node, name, read) or whole
+    return []
+
+
 def assigned_pairs(item: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
     """Return what a statement sets, each with its value; of ``a, b = x, y`` both."""
     match item:

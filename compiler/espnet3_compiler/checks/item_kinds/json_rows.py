@@ -11,8 +11,8 @@ from typing import NamedTuple
 from espnet3_compiler.checks.data.attributes import Assigned, attribute_users, attribute_values
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.data.certain_code import (
-    added_items,
     assigned_values,
+    listed_items,
     unpacked_source,
 )
 from espnet3_compiler.checks.item_kinds.kinds import Maker
@@ -152,7 +152,7 @@ def _written_item(
         return None
     node, call = found[0]
     maker = Maker(library, "", FunctionBody(node, location.name, file, 0), 0, {})
-    items = _items_of(call.args[0], node)
+    items = listed_items(call.args[0], node, call.args)
     return StoredValue(items[0], maker) if len(items) == 1 else None
 
 
@@ -164,17 +164,3 @@ def _target_of(call: ast.Call, node: FunctionNode) -> str:
                 if text is call and call.args:
                     return _pattern_of(path)
     return ""
-
-
-def _items_of(value: ast.expr, node: FunctionNode) -> list[ast.expr]:
-    """Return the expressions that are the items of a list."""
-    match value:
-        case ast.ListComp(elt=item):
-            return [item]
-        case ast.Name(id=name):
-            given = assigned_values(node, name) or []
-            added = added_items(node, name, [value])
-            if added or len(given) != 1 or isinstance(given[0], ast.Name):
-                return added
-            return _items_of(given[0], node)
-    return []
