@@ -120,13 +120,13 @@ def _read_pattern(given: Assigned, library: Library) -> str:
 
 
 def _pattern_of(path: ast.expr) -> str:
-    """Return the last part of a path, with ``*`` for what is computed of it."""
-    match path:
-        case ast.BinOp(op=ast.Div(), right=ast.Constant(value=str(name))):
-            return name
-        case ast.BinOp(op=ast.Div(), right=ast.JoinedStr(values=parts)):
-            return "".join(literal_text(one) or "*" for one in parts)
-    return ""
+    """Return the parts of a path behind its root, with ``*`` for what is computed of them."""
+    parts: list[str] = []
+    while isinstance(path, ast.BinOp) and isinstance(path.op, ast.Div):
+        words = path.right.values if isinstance(path.right, ast.JoinedStr) else [path.right]
+        parts.insert(0, "".join(literal_text(one) or "*" for one in words))
+        path = path.left
+    return "/".join(parts) if parts and parts[-1].strip("*") else ""
 
 
 def _written_item(
