@@ -58,6 +58,8 @@ def test_items_that_are_not_there(check, given, place):
         {"length": "len(self.rows) - 1", "item": "self.rows[index + 1]"},
         {"length": "len(self.rows) // 2", "item": "self.rows[2 * index]"},
         {"length": "len(self.rows) + 1", "item": "self.other(index)"},
+        {"length": "len(self.part.rows) + 1"},
+        {"length": "len(self.part.rows)", "rows": "map(str, rows)"},
         {"rows": "self.read(rows)", "item": "self.rows[index + 1]"},
         {"item": "self.rows[(index + 1) % len(self.rows)]"},
         {"item": "self.rows[index + 1] if index + 1 < len(self.rows) else None"},
