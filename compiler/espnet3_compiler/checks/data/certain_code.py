@@ -91,6 +91,13 @@ def is_stored(node: ast.AST, name: str) -> bool:
     )
 
 
+def is_own(node: FunctionNode, name: str) -> bool:
+    """Return whether a function, or one inside it, has a variable or argument of a name."""
+    arguments = [one.arg for one in all_nodes(node) if isinstance(one, ast.arg)]
+    functions = [one.name for one in own_nodes(node) if isinstance(one, FunctionNode)]
+    return is_stored(node, name) or name in (*arguments, *functions)
+
+
 def may_be_another(node: FunctionNode, name: str) -> bool:
     """Return whether the name of a parameter is set anew, or one of a function inside."""
     own = all_nodes(node.args)

@@ -18,7 +18,7 @@ from espnet3_compiler.checks.data.bodies import (
 )
 from espnet3_compiler.checks.data.certain_code import (
     assigned_values,
-    is_stored,
+    is_own,
     makes_mapping,
     unpacked_source,
 )
@@ -163,7 +163,7 @@ def called_body(call: ast.Call, maker: Maker) -> Maker | None:
             placed = placed_method(maker.library, maker.path, method)
             own = (placed.body, placed.position, maker.known) if placed else None
             return Maker(maker.library, maker.path, *own) if own else None
-        case ast.Name(id=name) if not _is_bound(name, maker):
+        case ast.Name(id=name) if not is_own(maker.body.node, name):
             full = full_name_in(maker.library, maker.body, name)
             body = function_body(maker.library, full) if full else None
             return Maker(maker.library, "", body, 0, {}) if body else None
@@ -214,7 +214,7 @@ def _constant_kind(value: ast.Constant | ast.JoinedStr) -> str:
 def _call_kind(call: ast.Call, maker: Maker, kind_of: Callable[[ast.expr], str]) -> str:
     name = dotted_name(call.func)
     if name and name in _BUILTIN:
-        own = _is_bound(name, maker) or bindings_of(maker.library, maker.body, name)
+        own = is_own(maker.body.node, name) or bindings_of(maker.library, maker.body, name)
         return UNKNOWN if own else _BUILTIN[name]
     if name and (known := _FUNCTIONS.get(called_name(call, maker))):
         alone = known == ARRAY and len(call.args) == 1 and not call.keywords
@@ -239,16 +239,8 @@ def _call_kind(call: ast.Call, maker: Maker, kind_of: Callable[[ast.expr], str])
 def called_name(call: ast.expr, maker: Maker) -> str:
     """Return the absolute name of the function that an expression calls; empty where unknown."""
     name = dotted_name(call.func) if isinstance(call, ast.Call) else None
-    own = name is None or _is_bound(name.partition(".")[0], maker)
+    own = name is None or is_own(maker.body.node, name.partition(".")[0])
     return "" if own else full_name_in(maker.library, maker.body, name or "")
-
-
-def _is_bound(name: str, maker: Maker) -> bool:
-    """Return whether a function has a variable, argument or function of its own of a name."""
-    node = maker.body.node
-    arguments = [one.arg for one in all_nodes(node.args) if isinstance(one, ast.arg)]
-    functions = [one.name for one in own_nodes(node) if isinstance(one, FunctionNode)]
-    return is_stored(node, name) or name in (*arguments, *functions)
 
 
 def _variable_kind(name: str, maker: Maker, kind_of: Callable[[ast.expr], str]) -> str:

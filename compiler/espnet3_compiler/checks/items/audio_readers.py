@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions, recipe_modules
-from espnet3_compiler.checks.data.certain_code import assigned_values, is_asked
+from espnet3_compiler.checks.data.certain_code import assigned_values, is_asked, is_own
 from espnet3_compiler.checks.item_kinds.axes import RATE_PLACES
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -138,7 +138,7 @@ def _reading(call: ast.AST, reader: _AudioReader, depth: int = 0) -> str:
         given = [one.value for one in own_returns(made[0])]
         readers = {_reading(one, inside, depth + 1) if one else "" for one in given}
         return readers.pop() if len(readers) == 1 else ""
-    if first == "self" or _is_local(first, reader.node):
+    if first == "self" or is_own(reader.node, first):
         return ""
     full = full_name(reader.module.library, reader.module.location, name)
     return full if full in RATE_PLACES else ""
@@ -146,15 +146,6 @@ def _reading(call: ast.AST, reader: _AudioReader, depth: int = 0) -> str:
 
 def _has_wrapper(node: ast.FunctionDef) -> bool:
     return any(dotted_name(one) != "staticmethod" for one in node.decorator_list)
-
-
-def _is_local(name: str, node: FunctionNode) -> bool:
-    """Return whether a name is an argument or a variable of a function."""
-    return any(
-        (isinstance(one, ast.arg) and one.arg == name)
-        or (isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Store))
-        for one in all_nodes(node)
-    )
 
 
 def _is_taken_for_array(name: str, reader: _AudioReader) -> bool:
@@ -187,7 +178,7 @@ def _taken_for_arrays(item: ast.AST, reader: _AudioReader) -> list[ast.expr]:
 def _takes_arrays(func: ast.expr, reader: _AudioReader) -> bool:
     name = dotted_name(func) or ""
     first, _, last = name.rpartition(".")
-    if not first or last in _KEEPING or _is_local(name.partition(".")[0], reader.node):
+    if not first or last in _KEEPING or is_own(reader.node, name.partition(".")[0]):
         return False
     full = full_name(reader.module.library, reader.module.location, name)
     return full.partition(".")[0] in _OF_ARRAYS and full not in RATE_PLACES
