@@ -92,7 +92,7 @@ def is_stored(node: ast.AST, name: str) -> bool:
 
 
 def is_own(node: FunctionNode, name: str) -> bool:
-    """Return whether a function, or one inside it, has a variable or argument of a name."""
+    """Return whether a function has a variable, argument or function of its own of a name."""
     arguments = [one.arg for one in all_nodes(node) if isinstance(one, ast.arg)]
     functions = [one.name for one in own_nodes(node) if isinstance(one, FunctionNode)]
     return is_stored(node, name) or name in (*arguments, *functions)
