@@ -8,6 +8,8 @@ TRAIN = f"{HEAD}configs: {{training: {{dataset: {{train: [{{}}]}}}}}}\nstages: [
 MODEL = """
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.functional import mse_loss
+from src.losses import MaskedLoss, functional
 
 def half(x):
     return x / 2
@@ -19,6 +21,7 @@ class Net(nn.Module):
     def __init__(self, size):
         super().__init__()
         self.criterion = nn.MSELoss(reduction="none")
+        self.masked = MaskedLoss(reduction="none")
         self.plain = nn.MSELoss()
     def kept(self, speech):
         loss = self.criterion(speech, 1)
@@ -70,6 +73,10 @@ MEASURE = (
         ("return apart(speech)", ['"none"']),
         ("return self.criterion(speech, 1)", ["self.criterion(speech, 1)"]),
         ("return self.plain(speech, 1)", []),
+        ("return self.masked(speech, 1)", []),
+        ('return MaskedLoss(reduction="none")(speech, 1)', []),
+        ('return functional.mse_loss(speech, 1, reduction="none")', []),
+        ('return mse_loss(speech, 1, reduction="none")', ['"none"']),
         ("return speech.mean() / speech", ["speech.mean() / speech"]),
         ("return ((speech - 1) ** 2).abs()", ["((speech - 1) ** 2).abs()"]),
         ("return ((speech - 1) ** 2).mean(-1)", []),

@@ -36,3 +36,10 @@ def test_splits_that_are_not_looked_at(check, body, other, found):
     text = HEAD + TRAIN.replace("OTHER", other)
     said = check(text, {"dataset/__init__.py": DATA.replace("BODY", body)})
     assert [place for code, place in said if code == "R512"] == found
+
+
+def test_other_arguments_may_tell_the_data_apart(check):
+    text = HEAD + TRAIN.replace("OTHER, limit: 4", "valid, limit: 5")
+    data = DATA.replace("BODY", "self.rows = open('rows.tsv').readlines()[limit:]")
+    said = check(text, {"dataset/__init__.py": data})
+    assert "R512" not in [code for code, _ in said]

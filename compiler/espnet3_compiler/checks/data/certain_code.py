@@ -24,7 +24,8 @@ _NOT_CERTAIN = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
 )
 _BLOCKS = (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith)
-_RARE = frozenset((*_NOT_CERTAIN, *_BLOCKS, *_CONDITIONS, ast.BoolOp))
+_FILTERING = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_RARE = frozenset((*_NOT_CERTAIN, *_BLOCKS, *_CONDITIONS, *_FILTERING, ast.BoolOp))
 """Nodes of which not all that is in them certainly runs once."""
 
 _PLAIN = (ast.Return, ast.Raise, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -64,6 +65,10 @@ def _certain_below(statement: ast.stmt) -> tuple[ast.AST, ...]:
             waiting.append(one.test)
         elif isinstance(one, ast.BoolOp):
             waiting.append(one.values[0])
+        elif isinstance(one, _FILTERING):
+            found.append(one)
+            chosen = any(loop.ifs for loop in one.generators)
+            waiting += [one.generators[0].iter] if chosen else child_nodes(one)
     return tuple(found)
 
 
@@ -84,6 +89,13 @@ def is_stored(node: ast.AST, name: str) -> bool:
         isinstance(item, ast.Name) and item.id == name and not isinstance(item.ctx, ast.Load)
         for item in all_nodes(node)
     )
+
+
+def is_own(node: FunctionNode, name: str) -> bool:
+    """Return whether a function has a variable, argument or function of its own of a name."""
+    arguments = [one.arg for one in all_nodes(node) if isinstance(one, ast.arg)]
+    functions = [one.name for one in own_nodes(node) if isinstance(one, FunctionNode)]
+    return is_stored(node, name) or name in (*arguments, *functions)
 
 
 def may_be_another(node: FunctionNode, name: str) -> bool:
@@ -113,6 +125,35 @@ def assigned_values(node: FunctionNode, name: str, *, kept: bool = False) -> lis
     return values if len(values) == len(stores) and (kept or not given) else None
 
 
+def unpacked_source(node: FunctionNode, name: str) -> tuple[ast.expr, int] | None:
+    """Return what a variable that nothing else sets is unpacked from, and as which part of it."""
+    stores: list[ast.AST] = [one for one in all_nodes(node.args) if _is_argument(one, name)]
+    stores += [
+        one
+        for one in all_nodes(node)
+        if isinstance(one, ast.Name) and one.id == name and not isinstance(one.ctx, ast.Load)
+    ]
+    for item in own_nodes(node) if len(stores) == 1 else ():
+        match item:
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=source) if stores[0] in names:
+                starred = any(isinstance(one, ast.Starred) for one in names)
+                return None if starred else (source, names.index(stores[0]))
+    return None
+
+
+def _is_argument(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.arg) and node.arg == name
+
+
+def makes_mapping(node: FunctionNode) -> bool:
+    """Return whether a function has to do with mappings, so that it may give one."""
+    return any(
+        isinstance(item, ast.Dict | ast.DictComp)
+        or (isinstance(item, ast.Name) and item.id == "dict")
+        for item in all_nodes(node)
+    )
+
+
 def added_items(node: FunctionNode, name: str, read: Sequence[ast.expr]) -> list[ast.expr]:
     """Return what a function puts into a list of its own; nothing where that is not all.
 
@@ -134,6 +175,34 @@ def added_items(node: FunctionNode, name: str, read: Sequence[ast.expr]) -> list
                 added.append(value)
     wholes = [one for one in read if one in uses]
     return added if len(uses) == len(given) + len(added) + len(wholes) else []
+
+
+def listed_items(value: ast.expr, node: FunctionNode, read: Sequence[ast.expr]) -> list[ast.expr]:
+    """Return the expressions that are the items of a list; none where they are not known.
+
+    Args:
+        value: The list, or a variable that is one.
+        node: The function in which it stands.
+        read: Expressions, of which those that are the variable read it as a whole.
+    """
+    match value:
+        case ast.ListComp(elt=item):
+            return [item]
+        case ast.List(elts=items):
+            return [] if any(isinstance(one, ast.Starred) for one in items) else items
+        case ast.Call(
+            func=ast.Name(id="list"),
+            args=[ast.Call(func=ast.Name(id="map"), args=[function, _])],
+        ):
+            return [ast.copy_location(ast.Call(func=function, args=[], keywords=[]), function)]
+        case ast.Name(id=name):
+            uses = [one for one in all_nodes(node) if isinstance(one, ast.Name) and one.id == name]
+            given = assigned_values(node, name) or []
+            loads = [one for one in uses if isinstance(one.ctx, ast.Load)]
+            kept = len(given) == 1 and all(one in read for one in loads)
+            whole = listed_items(given[0], node, read) if kept else []
+            return added_items(node, name, read) or whole
+    return []
 
 
 def assigned_pairs(item: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.data.bodies import dataset_class
+from espnet3_compiler.checks.data.columns import is_mentioned, listed_columns
 from espnet3_compiler.checks.data.field_arguments import LackingField, lacking_fields
 from espnet3_compiler.checks.data.sample_fields import Fields, changed_fields, item_fields
 from espnet3_compiler.checks.data.streams import is_sharded_entry, is_stream_entry
@@ -224,8 +225,6 @@ def _fields_beside(
     word = str(name.value).removeprefix(COLUMN_PREFIX)
     if fields is None or word in fields or not any(_may_have(data, "column") for data in entries):
         return fields
-    from espnet3_compiler.checks.data.columns import is_mentioned, listed_columns  # seldom needed
-
     modules = recipe_modules(recipe, resolved)
     if is_mentioned(word, entries, modules):
         return None

@@ -20,7 +20,7 @@ from espnet3_compiler.checks.data.bodies import (
     gives_nothing,
     method_body,
 )
-from espnet3_compiler.checks.data.certain_code import assigned_values
+from espnet3_compiler.checks.data.certain_code import assigned_values, makes_mapping
 from espnet3_compiler.checks.data.lost_items import lost_item
 from espnet3_compiler.checks.data.single_tensors import is_single
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
@@ -35,7 +35,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, literal_text, own_returns
+from espnet3_compiler.signature.flow import FunctionNode, literal_text, own_returns
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.lightning_models import lightning_model, recipe_classes
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
@@ -287,12 +287,8 @@ def is_wrong(node: FunctionNode, value: ast.expr | None, wanted: str) -> bool:
 
 def annotated_texts(node: FunctionNode) -> str:
     """Return what a function gives where its annotation says texts and it makes no mapping."""
-    makes_mapping = any(
-        isinstance(item, ast.Dict | ast.DictComp)
-        or (isinstance(item, ast.Name) and item.id == "dict")
-        for item in all_nodes(node)
-    )
-    return _TEXTS.get(ast.unparse(node.returns), "") if node.returns and not makes_mapping else ""
+    said = _TEXTS.get(ast.unparse(node.returns), "") if node.returns else ""
+    return said if not makes_mapping(node) else ""
 
 
 def _is_plain_value(value: ast.expr) -> bool:

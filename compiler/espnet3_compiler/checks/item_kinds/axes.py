@@ -8,18 +8,22 @@ import ast
 from collections.abc import Callable
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, full_name_in
-from espnet3_compiler.checks.data.certain_code import assigned_values, is_stored
-from espnet3_compiler.signature.flow import (
-    FunctionNode,
-    all_nodes,
-    dotted_name,
-    literal_text,
-    own_nodes,
+from espnet3_compiler.checks.data.certain_code import (
+    assigned_values,
+    is_stored,
+    unpacked_source,
 )
+from espnet3_compiler.signature.flow import dotted_name, literal_text
 from espnet3_compiler.signature.library import Library
 
-SAMPLE_READERS = ("soundfile.read", "librosa.load", "torchaudio.load")
-"""Functions that give samples and their rate."""
+RATE_PLACES = {
+    "soundfile.read": 1,
+    "librosa.load": 1,
+    "librosa.core.load": 1,
+    "torchaudio.load": 1,
+    "scipy.io.wavfile.read": 0,
+}
+"""Functions that give the samples of a file and their rate, and which of both the rate is."""
 
 _LITERALS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
 _BUILTIN = ("list", "tuple", "sorted", "dict", "set")
@@ -59,11 +63,12 @@ def has_axes(value: ast.expr, body: FunctionBody, library: Library, depth: int =
             return inner(left) or inner(right)
         case ast.Subscript(value=owner, slice=ast.Slice()):
             return inner(owner)
-        case ast.Subscript(value=ast.Call() as call, slice=ast.Constant(value=0)):
-            return _called(call, body, library) in SAMPLE_READERS
+        case ast.Subscript(value=ast.Call() as call, slice=ast.Constant(value=int(place))):
+            return RATE_PLACES.get(_called(call, body, library)) == 1 - place
         case ast.Name(id=name):
             given = assigned_values(body.node, name)
-            return all(map(inner, given)) if given else _is_samples(name, body, library)
+            read = None if given else read_samples(name, body, library)
+            return all(map(inner, given)) if given else read is not None
         case ast.Call():
             return _gives_axes(value, body, library, inner)
     return isinstance(value, _LITERALS)
@@ -98,17 +103,15 @@ def _called(call: ast.Call, body: FunctionBody, library: Library) -> str:
     return (full_name_in(library, body, name) or name) if name else ""
 
 
-def _is_samples(name: str, body: FunctionBody, library: Library) -> bool:
-    """Return whether a variable is set once, to the first of what reads audio."""
-    node: FunctionNode = body.node
-    stores = [
-        one
-        for one in all_nodes(node)
-        if isinstance(one, ast.Name) and one.id == name and not isinstance(one.ctx, ast.Load)
-    ]
-    for item in own_nodes(node) if len(stores) == 1 else ():
-        match item:
-            case ast.Assign(targets=[ast.Tuple(elts=[first, _])], value=ast.Call() as source):
-                if first is stores[0]:
-                    return _called(source, body, library) in SAMPLE_READERS
-    return False
+def read_samples(name: str, body: FunctionBody, library: Library) -> ast.Call | None:
+    """Return the call whose samples are unpacked into a variable, which nothing else sets.
+
+    Args:
+        name: The variable.
+        body: The function.
+        library: Reads its module.
+    """
+    match unpacked_source(body.node, name):
+        case (ast.Call() as call, int(place)):
+            return call if RATE_PLACES.get(_called(call, body, library)) == 1 - place else None
+    return None

@@ -10,7 +10,11 @@ from typing import NamedTuple
 
 from espnet3_compiler.checks.data.attributes import Assigned, attribute_users, attribute_values
 from espnet3_compiler.checks.data.bodies import FunctionBody
-from espnet3_compiler.checks.data.certain_code import added_items, assigned_values
+from espnet3_compiler.checks.data.certain_code import (
+    assigned_values,
+    listed_items,
+    unpacked_source,
+)
 from espnet3_compiler.checks.item_kinds.kinds import Maker
 from espnet3_compiler.checks.item_kinds.rows import is_changed
 from espnet3_compiler.signature.definitions import full_name
@@ -78,19 +82,9 @@ def unpacked_value(name: str, maker: Maker) -> StoredValue | None:
         name: The variable.
         maker: The function.
     """
-    node = maker.body.node
-    stores = [
-        one
-        for one in all_nodes(node)
-        if isinstance(one, ast.Name) and one.id == name and not isinstance(one.ctx, ast.Load)
-    ]
-    for item in node.body if len(stores) == 1 else ():
-        match item:
-            case ast.Assign(targets=[ast.Tuple(elts=names)], value=source) if stores[0] in names:
-                plain = not any(isinstance(one, ast.Starred) for one in names)
-                whole = stored_value(source, maker) if plain else None
-                return whole.part(ast.Constant(names.index(stores[0]))) if whole else None
-    return None
+    unpacked = unpacked_source(maker.body.node, name)
+    whole = stored_value(unpacked[0], maker) if unpacked else None
+    return whole.part(ast.Constant(unpacked[1])) if whole and unpacked else None
 
 
 def _stored_item(attribute: str, maker: Maker) -> StoredValue | None:
@@ -126,13 +120,13 @@ def _read_pattern(given: Assigned, library: Library) -> str:
 
 
 def _pattern_of(path: ast.expr) -> str:
-    """Return the last part of a path, with ``*`` for what is computed of it."""
-    match path:
-        case ast.BinOp(op=ast.Div(), right=ast.Constant(value=str(name))):
-            return name
-        case ast.BinOp(op=ast.Div(), right=ast.JoinedStr(values=parts)):
-            return "".join(literal_text(one) or "*" for one in parts)
-    return ""
+    """Return the parts of a path behind its root, with ``*`` for what is computed of them."""
+    parts: list[str] = []
+    while isinstance(path, ast.BinOp) and isinstance(path.op, ast.Div):
+        words = path.right.values if isinstance(path.right, ast.JoinedStr) else [path.right]
+        parts.insert(0, "".join(literal_text(one) or "*" for one in words))
+        path = path.left
+    return "/".join(parts) if parts and parts[-1].strip("*") else ""
 
 
 def _written_item(
@@ -158,7 +152,7 @@ def _written_item(
         return None
     node, call = found[0]
     maker = Maker(library, "", FunctionBody(node, location.name, file, 0), 0, {})
-    items = _items_of(call.args[0], node)
+    items = listed_items(call.args[0], node, call.args)
     return StoredValue(items[0], maker) if len(items) == 1 else None
 
 
@@ -170,17 +164,3 @@ def _target_of(call: ast.Call, node: FunctionNode) -> str:
                 if text is call and call.args:
                     return _pattern_of(path)
     return ""
-
-
-def _items_of(value: ast.expr, node: FunctionNode) -> list[ast.expr]:
-    """Return the expressions that are the items of a list."""
-    match value:
-        case ast.ListComp(elt=item):
-            return [item]
-        case ast.Name(id=name):
-            given = assigned_values(node, name) or []
-            added = added_items(node, name, [value])
-            if added or len(given) != 1 or isinstance(given[0], ast.Name):
-                return added
-            return _items_of(given[0], node)
-    return []

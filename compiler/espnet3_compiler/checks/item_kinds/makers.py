@@ -23,6 +23,7 @@ from espnet3_compiler.checks.item_kinds.kinds import (
     common_kinds,
 )
 from espnet3_compiler.checks.item_kinds.values import called_body, value_kind
+from espnet3_compiler.checks.item_kinds.variables import Rules, variable_kinds
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.flow import all_nodes, literal_text
@@ -270,6 +271,4 @@ def _changes(node: ast.AST, name: str) -> bool:
 
 def _variable_item(name: str, maker: Maker) -> ItemKinds | None:
     """Return the fields of the mapping that a variable is."""
-    from espnet3_compiler.checks.item_kinds.variables import Rules, variable_kinds  # seldom needed
-
     return variable_kinds(name, maker, Rules(mapping_kinds, field_kind))

@@ -2,7 +2,7 @@
 
 import ast
 
-from espnet3_compiler.checks.data.certain_code import is_stored
+from espnet3_compiler.checks.data.certain_code import is_own
 from espnet3_compiler.checks.item_kinds.kinds import Maker
 from espnet3_compiler.signature.flow import all_nodes
 
@@ -22,9 +22,7 @@ def module_value(name: ast.expr, maker: Maker) -> ast.expr | None:
     if key not in maker.library.memo:
         maker.library.memo[key] = _find_value(name.id, maker)
     value: ast.expr | None = maker.library.memo[key]
-    node = maker.body.node
-    local = [one.arg for one in all_nodes(node) if isinstance(one, ast.arg)]
-    return None if is_stored(node, name.id) or name.id in local else value
+    return None if is_own(maker.body.node, name.id) else value
 
 
 def module_items(name: ast.expr, maker: Maker) -> list[ast.expr]:

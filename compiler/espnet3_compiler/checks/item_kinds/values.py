@@ -16,8 +16,13 @@ from espnet3_compiler.checks.data.bodies import (
     placed_method,
     returned_values,
 )
-from espnet3_compiler.checks.data.certain_code import assigned_values, is_stored
-from espnet3_compiler.checks.item_kinds.axes import SAMPLE_READERS
+from espnet3_compiler.checks.data.certain_code import (
+    assigned_values,
+    is_own,
+    makes_mapping,
+    unpacked_source,
+)
+from espnet3_compiler.checks.item_kinds.axes import RATE_PLACES
 from espnet3_compiler.checks.item_kinds.json_rows import StoredValue, stored_value, unpacked_value
 from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, OTHER, TEXT, UNKNOWN, Maker
 from espnet3_compiler.checks.item_kinds.module_values import module_items, module_value
@@ -128,8 +133,8 @@ def _plain_kind(
             constant = None if found else module_value(value, maker)
             if constant is not None:
                 return kind_of(constant)
-            unpacked = None if found else unpacked_value(name, maker)
-            return found or _stored_kind(unpacked, field_of, depth)
+            stored = None if found else unpacked_value(name, maker)
+            return found or _stored_kind(stored, field_of, depth)
         case ast.Subscript():
             found = _element_kind(value, maker, field_of, kind_of)
             stored = None if found else stored_value(value, maker)
@@ -158,7 +163,7 @@ def called_body(call: ast.Call, maker: Maker) -> Maker | None:
             placed = placed_method(maker.library, maker.path, method)
             own = (placed.body, placed.position, maker.known) if placed else None
             return Maker(maker.library, maker.path, *own) if own else None
-        case ast.Name(id=name) if not _is_bound(name, maker):
+        case ast.Name(id=name) if not is_own(maker.body.node, name):
             full = full_name_in(maker.library, maker.body, name)
             body = function_body(maker.library, full) if full else None
             return Maker(maker.library, "", body, 0, {}) if body else None
@@ -179,15 +184,6 @@ def _result_kind(maker: Maker, field_of: FieldOf, depth: int) -> str:
         return kinds.pop()
     said = _ANNOTATIONS.get(ast.unparse(node.returns), UNKNOWN) if node.returns else UNKNOWN
     return said if kinds <= {said, UNKNOWN} and not makes_mapping(node) else UNKNOWN
-
-
-def makes_mapping(node: FunctionNode) -> bool:
-    """Return whether a function has to do with mappings, so that it may give one."""
-    return any(
-        isinstance(item, ast.Dict | ast.DictComp)
-        or (isinstance(item, ast.Name) and item.id == "dict")
-        for item in all_nodes(node)
-    )
 
 
 def _operated_kind(
@@ -218,7 +214,7 @@ def _constant_kind(value: ast.Constant | ast.JoinedStr) -> str:
 def _call_kind(call: ast.Call, maker: Maker, kind_of: Callable[[ast.expr], str]) -> str:
     name = dotted_name(call.func)
     if name and name in _BUILTIN:
-        own = _is_bound(name, maker) or bindings_of(maker.library, maker.body, name)
+        own = is_own(maker.body.node, name) or bindings_of(maker.library, maker.body, name)
         return UNKNOWN if own else _BUILTIN[name]
     if name and (known := _FUNCTIONS.get(called_name(call, maker))):
         alone = known == ARRAY and len(call.args) == 1 and not call.keywords
@@ -243,16 +239,8 @@ def _call_kind(call: ast.Call, maker: Maker, kind_of: Callable[[ast.expr], str])
 def called_name(call: ast.expr, maker: Maker) -> str:
     """Return the absolute name of the function that an expression calls; empty where unknown."""
     name = dotted_name(call.func) if isinstance(call, ast.Call) else None
-    own = name is None or _is_bound(name.partition(".")[0], maker)
+    own = name is None or is_own(maker.body.node, name.partition(".")[0])
     return "" if own else full_name_in(maker.library, maker.body, name or "")
-
-
-def _is_bound(name: str, maker: Maker) -> bool:
-    """Return whether a function has a variable, argument or function of its own of a name."""
-    node = maker.body.node
-    arguments = [one.arg for one in all_nodes(node.args) if isinstance(one, ast.arg)]
-    functions = [one.name for one in own_nodes(node) if isinstance(one, FunctionNode)]
-    return is_stored(node, name) or name in (*arguments, *functions)
 
 
 def _variable_kind(name: str, maker: Maker, kind_of: Callable[[ast.expr], str]) -> str:
@@ -260,6 +248,12 @@ def _variable_kind(name: str, maker: Maker, kind_of: Callable[[ast.expr], str]) 
     given = assigned_values(node, name)
     if given:
         return _same_kind([kind_of(one) for one in given])
+    unpacked = unpacked_source(node, name)
+    if unpacked:
+        source, place = unpacked
+        if RATE_PLACES.get(called_name(source, maker)) == 1 - place:
+            return ARRAY
+        return TEXT if is_row(source, maker) else UNKNOWN
     stores = [
         item
         for item in all_nodes(node)
@@ -270,13 +264,6 @@ def _variable_kind(name: str, maker: Maker, kind_of: Callable[[ast.expr], str]) 
             found = _looped_kind(stores[0], item.target, item.iter, node)
             if found is not None:
                 return found
-        match item:
-            case ast.Assign(targets=[ast.Tuple(elts=names)], value=source) if stores[0] in names:
-                first = names[0] is stores[0]
-                is_samples = called_name(source, maker) in SAMPLE_READERS
-                if is_samples and first:
-                    return ARRAY
-                return TEXT if is_row(source, maker) else UNKNOWN
     return UNKNOWN
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions, recipe_modules
-from espnet3_compiler.checks.data.certain_code import assigned_values, is_asked
+from espnet3_compiler.checks.data.certain_code import assigned_values, is_asked, is_own
+from espnet3_compiler.checks.item_kinds.axes import RATE_PLACES
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.definitions import full_name
@@ -26,15 +27,6 @@ from espnet3_compiler.signature.flow import (
 )
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
-
-RATE_PLACES = {
-    "soundfile.read": 1,
-    "librosa.load": 1,
-    "librosa.core.load": 1,
-    "torchaudio.load": 1,
-    "scipy.io.wavfile.read": 0,
-}
-"""Functions that give the samples of a file and their rate, and which of both the rate is."""
 
 _WORDS = (b"soundfile", b"librosa", b"torchaudio", b"wavfile")
 _CALL = re.compile(rb"\.(?:read|load)\(")
@@ -146,7 +138,7 @@ def _reading(call: ast.AST, reader: _AudioReader, depth: int = 0) -> str:
         given = [one.value for one in own_returns(made[0])]
         readers = {_reading(one, inside, depth + 1) if one else "" for one in given}
         return readers.pop() if len(readers) == 1 else ""
-    if first == "self" or _is_local(first, reader.node):
+    if first == "self" or is_own(reader.node, first):
         return ""
     full = full_name(reader.module.library, reader.module.location, name)
     return full if full in RATE_PLACES else ""
@@ -154,15 +146,6 @@ def _reading(call: ast.AST, reader: _AudioReader, depth: int = 0) -> str:
 
 def _has_wrapper(node: ast.FunctionDef) -> bool:
     return any(dotted_name(one) != "staticmethod" for one in node.decorator_list)
-
-
-def _is_local(name: str, node: FunctionNode) -> bool:
-    """Return whether a name is an argument or a variable of a function."""
-    return any(
-        (isinstance(one, ast.arg) and one.arg == name)
-        or (isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Store))
-        for one in all_nodes(node)
-    )
 
 
 def _is_taken_for_array(name: str, reader: _AudioReader) -> bool:
@@ -195,7 +178,7 @@ def _taken_for_arrays(item: ast.AST, reader: _AudioReader) -> list[ast.expr]:
 def _takes_arrays(func: ast.expr, reader: _AudioReader) -> bool:
     name = dotted_name(func) or ""
     first, _, last = name.rpartition(".")
-    if not first or last in _KEEPING or _is_local(name.partition(".")[0], reader.node):
+    if not first or last in _KEEPING or is_own(reader.node, name.partition(".")[0]):
         return False
     full = full_name(reader.module.library, reader.module.location, name)
     return full.partition(".")[0] in _OF_ARRAYS and full not in RATE_PLACES
@@ -215,14 +198,22 @@ def _fields_of_items(reader: _AudioReader) -> list[ast.expr]:
 
 
 def _is_taken_apart(field: str, modules: tuple[RecipeModule, ...]) -> bool:
-    """Return whether code may take both parts of a field: ``speech, rate = item["speech"]``."""
-    key = rf"[\[(][\"']{re.escape(field)}[\"'][\])]"
-    both = re.compile(rf"{key}\s*\[|,\s*\w+\)?\s*=\s*[^\n=]*{key}".encode())
+    """Return whether code may take both parts of a field: ``speech, rate = item["speech"]``.
+
+    So may code that hands on both (``*item["speech"]``), has the field among others in a list, or
+    asks fields whether they are tuples.
+    """
+    text = rf"[\"']{re.escape(field)}[\"']"
+    key = rf"[\[(]{text}[\])]"
+    parts = rf"{key}\s*\[|,\s*\w+\)?\s*=\s*[^\n=]*{key}|\*[\w.]+{key}"
+    both = re.compile(rf"{parts}|{text}\s*,|isinstance\([^\n]*tuple".encode())
     return any(both.search(module.file.content) for module in modules)
 
 
 def _are_exchanged(names: list[ast.expr], rate: int, node: FunctionNode) -> bool:
     """Return whether two names say that what is the rate is taken for the samples.
+
+    ``speech_sr`` may be samples at a rate or the rate of samples: it says nothing by itself.
 
     Args:
         names: What a call is unpacked into.
@@ -234,7 +225,8 @@ def _are_exchanged(names: list[ast.expr], rate: int, node: FunctionNode) -> bool
         return False
     taken, other = words[rate], words[1 - rate]
     if _is_rate(other) and taken.strip("_"):
-        return not _is_rate(taken)
+        alone = not _AUDIO & set(_words_of(other))
+        return not _is_rate(taken) and (alone or _is_audio(taken))
     read = [one for one in all_nodes(node) if isinstance(one, ast.Name) and one.id == other]
     unread = not any(isinstance(one.ctx, ast.Load) for one in read)
     return unread and _is_audio(taken) and not _is_audio(other)
@@ -246,7 +238,9 @@ def _is_audio(name: str) -> bool:
 
 
 def _is_rate(name: str) -> bool:
-    return bool(set(_words_of(name)) & _RATES)
+    """Return whether the last word of a name is one for a rate: no ``frequency_response``."""
+    words = [one for one in _words_of(name) if one]
+    return bool(words) and words[-1] in _RATES
 
 
 def _words_of(name: str) -> list[str]:

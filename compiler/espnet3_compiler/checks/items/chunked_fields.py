@@ -15,9 +15,10 @@ from espnet3_compiler.checks.data.certain_code import assigned_values
 from espnet3_compiler.checks.data.fields import preprocessor_of
 from espnet3_compiler.checks.data.sample_fields import FRAMES, INDEXING, SAME_FIELDS
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.item_kinds.axes import read_samples
 from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, TEXT, FieldKind, ItemKinds
 from espnet3_compiler.checks.items.batches import split_kinds
-from espnet3_compiler.checks.items.integer_arrays import SAME, leaves_same, read_into
+from espnet3_compiler.checks.items.integer_arrays import SAME, leaves_same
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.template import has_reference
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -143,7 +144,7 @@ def _is_read(library: Library, kinds: ItemKinds, name: str) -> bool:
             case ast.Name(id=variable) if body:
                 given = assigned_values(body.node, variable) or ()
                 if not given:
-                    return read_into(library, variable, body) is not None
+                    return read_samples(variable, body, library) is not None
                 value = given[0] if len(given) == 1 else None
             case ast.Call(func=ast.Attribute(value=owner, attr=attr)) if attr in (
                 *SAME,

@@ -12,7 +12,11 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import entries_of, placed_method, returned_values
-from espnet3_compiler.checks.data.certain_code import added_items, assigned_values
+from espnet3_compiler.checks.data.certain_code import (
+    assigned_values,
+    listed_items,
+    makes_mapping,
+)
 from espnet3_compiler.checks.data.results import (
     ITEMS,
     MAPPING,
@@ -23,7 +27,7 @@ from espnet3_compiler.checks.data.results import (
 )
 from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, TEXT, Maker
 from espnet3_compiler.checks.item_kinds.makers import field_kind
-from espnet3_compiler.checks.item_kinds.values import called_body, makes_mapping
+from espnet3_compiler.checks.item_kinds.values import called_body
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -103,7 +107,8 @@ def _wrong_part(value: ast.expr, wanted: str, maker: Maker, depth: int = 0) -> a
         return None
     if wanted == MAPPING:
         return value if _is_no_mapping(value, maker, depth) else None
-    parts = _items_of(value, maker)
+    node = maker.body.node
+    parts = listed_items(value, node, returned_values(node))
     if parts:
         return parts[0] if all(_is_no_mapping(one, maker, depth) for one in parts) else None
     body = called_body(value, maker) if isinstance(value, ast.Call) else None
@@ -113,28 +118,6 @@ def _wrong_part(value: ast.expr, wanted: str, maker: Maker, depth: int = 0) -> a
         lists = bool(every) and all(every)
         return value if lists or annotated_texts(body.body.node) else None
     return value if field_kind(value, maker).name in _PLAIN else None
-
-
-def _items_of(value: ast.expr, maker: Maker) -> list[ast.expr]:
-    """Return expressions that are the items of a list; none where they are not known."""
-    match value:
-        case ast.ListComp(elt=item):
-            return [item]
-        case ast.List(elts=items):
-            return [] if any(isinstance(one, ast.Starred) for one in items) else items
-        case ast.Call(func=ast.Name(id="list"), args=[ast.Call() as inner]):
-            match inner:
-                case ast.Call(func=ast.Name(id="map"), args=[function, _]):
-                    called = ast.Call(func=function, args=[], keywords=[])
-                    return [ast.copy_location(called, function)]
-        case ast.Name(id=name):
-            node = maker.body.node
-            given = assigned_values(node, name) or []
-            lists = [part for one in given for part in _items_of(one, maker)]
-            return added_items(node, name, returned_values(node)) or (
-                lists if len(given) == 1 else []
-            )
-    return []
 
 
 def _is_no_mapping(value: ast.expr, maker: Maker, depth: int) -> bool:

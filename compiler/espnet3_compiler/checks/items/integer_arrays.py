@@ -4,8 +4,8 @@ import ast
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, full_name_in
 from espnet3_compiler.checks.data.certain_code import assigned_values
-from espnet3_compiler.checks.items.audio_readers import RATE_PLACES
-from espnet3_compiler.signature.flow import dotted_name, own_nodes
+from espnet3_compiler.checks.item_kinds.axes import RATE_PLACES, read_samples
+from espnet3_compiler.signature.flow import dotted_name
 from espnet3_compiler.signature.library import Library
 
 INTEGERS = ("int8", "int16", "int32", "uint8")
@@ -39,7 +39,7 @@ def whole_numbers(
         case ast.Name(id=name):
             given = assigned_values(body.node, name) or ()
             inner = given[0] if len(given) == 1 else None
-            inner = inner if given else read_into(library, name, body)
+            inner = inner if given else read_samples(name, body, library)
         case ast.Call(func=ast.Attribute(attr="astype"), args=[kind]):
             return kind if _is_integer(kind) else None
         case ast.Call(func=ast.Attribute(value=owner, attr=method)) if method in SAME and (
@@ -56,29 +56,6 @@ def whole_numbers(
         case ast.Subscript(value=owner):
             inner = owner
     return whole_numbers(library, inner, body, depth + 1) if inner is not None else None
-
-
-def read_into(library: Library, name: str, body: FunctionBody) -> ast.expr | None:
-    """Return the call whose samples are unpacked into a variable, which nothing else sets.
-
-    Args:
-        library: Reads the module.
-        name: The variable.
-        body: The function.
-    """
-    stores = [
-        one
-        for one in own_nodes(body.node)
-        if isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Store)
-    ]
-    for item in own_nodes(body.node) if len(stores) == 1 else ():
-        match item:
-            case ast.Assign(targets=[ast.Tuple(elts=[*names])], value=ast.Call() as call):
-                called = full_name_in(library, body, dotted_name(call.func) or "")
-                place = 1 - RATE_PLACES.get(called, len(names))
-                if called in RATE_PLACES and place < len(names) and names[place] is stores[0]:
-                    return call
-    return None
 
 
 def _is_integer(kind: ast.expr) -> bool:

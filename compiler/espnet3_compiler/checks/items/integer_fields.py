@@ -7,12 +7,12 @@ Fails: ``dtype="int16"`` of ``speech``, which ``forward`` hands to ``torch.stft`
 
 import ast
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from espnet3_compiler.checks.code.modules import any_mentions, recipe_modules
 from espnet3_compiler.checks.data.bodies import FunctionBody, method_body
 from espnet3_compiler.checks.data.fields import COLLATE
 from espnet3_compiler.checks.items.batches import split_kinds
+from espnet3_compiler.checks.items.float_uses import FloatUse, Taker, float_use
 from espnet3_compiler.checks.items.integer_arrays import INTEGERS, whole_numbers
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -25,9 +25,6 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Mapping, node_at
 from espnet3_schemas import TARGET
-
-if TYPE_CHECKING:
-    from espnet3_compiler.checks.items.float_uses import FloatUse
 
 _WORDS = tuple(name.encode() for name in INTEGERS)
 
@@ -52,8 +49,6 @@ def _makes_plain_batches(config: Mapping) -> bool:
 
 
 def _check_fields(recipe: Recipe, config: Mapping, model: Mapping) -> Iterator[Diagnostic]:
-    from espnet3_compiler.checks.items.float_uses import Taker, float_use  # only what needs it
-
     path = text_of(model.get(TARGET))
     body = method_body(recipe.library, path, "forward")
     fields = split_kinds(recipe, config, "train").fields if body else {}
@@ -68,7 +63,7 @@ def _check_fields(recipe: Recipe, config: Mapping, model: Mapping) -> Iterator[D
 
 
 def _finding(
-    field: str, body: FunctionBody, place: ast.expr, use: "FloatUse", model: Mapping
+    field: str, body: FunctionBody, place: ast.expr, use: FloatUse, model: Mapping
 ) -> Diagnostic:
     """Return R431 at what makes whole numbers.
 

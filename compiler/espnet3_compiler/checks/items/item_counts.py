@@ -81,16 +81,21 @@ def _check_data(data: DatasetEntry) -> Iterator[Diagnostic]:
         return
     counted = _Counted(data.library, path, length, getter, entry_span(data))
     match values[0]:
-        case ast.Call(func=ast.Name(id="len"), args=[ast.Attribute() as whole]):
-            iterators = list(_check_iterator(counted, whole.attr))
-            yield from iterators or _check_indices(counted, whole.attr)
+        case ast.Call(
+            func=ast.Name(id="len"), args=[ast.Attribute(value=ast.Name(id="self"), attr=name)]
+        ):
+            iterators = list(_check_iterator(counted, name))
+            yield from iterators or _check_indices(counted, name)
         case (
             ast.BinOp(
-                left=ast.Call(func=ast.Name(id="len"), args=[ast.Attribute(attr=name)]),
+                left=ast.Call(
+                    func=ast.Name(id="len"),
+                    args=[ast.Attribute(value=ast.Name(id="self"), attr=name)],
+                ),
                 op=ast.Add(),
                 right=ast.Constant(value=int(more)),
             ) as value
-        ) if more > 0 and _items_of(counted, name, 0):
+        ) if more > 0 and 0 in [behind for _, behind in _items_of(counted, name)]:
             message = f'the last of so many items is not in "self.{name}"'
             yield _finding(counted, length, value, message, f"write return len(self.{name})")
         case ast.BinOp(left=ast.Call(func=ast.Name(id="len")), op=ast.Div()) as value:
@@ -103,37 +108,40 @@ def _check_data(data: DatasetEntry) -> Iterator[Diagnostic]:
             yield _finding(counted, length, value, message, f"write return len(self.{name})")
 
 
-def _items_of(counted: _Counted, name: str, more: int) -> list[ast.Subscript]:
-    """Return where an attribute is certainly asked for the item at an index, or behind it.
+def _items_of(counted: _Counted, name: str) -> list[tuple[ast.Subscript, int]]:
+    """Return where an attribute is certainly asked for an item, and how far behind the index.
 
     Args:
         counted: The data set.
         name: The attribute.
-        more: How far behind the index.
     """
     node = counted.getter.node
     index = next((one.arg for one in node.args.args[1:2]), "")
-    found: list[ast.Subscript] = []
+    found: list[tuple[ast.Subscript, int]] = []
     for item in certain_nodes(node.body) if not may_be_another(node, index) else ():
         match item:
             case ast.Subscript(
-                value=ast.Attribute(value=ast.Name(id="self"), attr=attribute),
-                slice=ast.Name(id=place),
-            ) if (attribute, place, more) == (name, index, 0):
-                found.append(item)
-            case ast.Subscript(
-                value=ast.Attribute(value=ast.Name(id="self"), attr=attribute),
-                slice=ast.BinOp(
-                    left=ast.Name(id=place), op=ast.Add(), right=ast.Constant(value=int(behind))
-                ),
-            ) if (attribute, place) == (name, index) and 0 < behind <= more:
-                found.append(item)
+                value=ast.Attribute(value=ast.Name(id="self"), attr=attribute), slice=place
+            ) if attribute == name:
+                behind = _behind(place, index)
+                found += [(item, behind)] if behind is not None else []
     return found
+
+
+def _behind(place: ast.expr, index: str) -> int | None:
+    """Return what is added to an index; None where that is not all."""
+    match place:
+        case ast.Name(id=name) if name == index:
+            return 0
+        case ast.BinOp(left=ast.Name(id=name), op=ast.Add(), right=ast.Constant(value=int(more))):
+            return more if name == index else None
+    return None
 
 
 def _check_indices(counted: _Counted, name: str) -> Iterator[Diagnostic]:
     """Report ``self.NAME[index + 1]`` beside ``len(self.NAME)``."""
-    for item in _items_of(counted, name, 9) if _is_list(counted, name) else ():
+    items = _items_of(counted, name) if _is_list(counted, name) else ()
+    for item in (one for one, behind in items if behind > 0):
         message = f'the last item is not in "self.{name}", of which the first is at index 0'
         advice = f"write self.{name}[index], or count one item less in __len__"
         yield _finding(counted, counted.getter, item, message, advice)

@@ -13,8 +13,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.attributes import attribute_values
-from espnet3_compiler.checks.data.bodies import FunctionBody, dataset_class
-from espnet3_compiler.checks.data.certain_code import assigned_values
+from espnet3_compiler.checks.data.bodies import (
+    FunctionBody,
+    dataset_class,
+    method_body,
+    returned_values,
+)
+from espnet3_compiler.checks.data.certain_code import assigned_values, may_be_another
 from espnet3_compiler.checks.data.fields import split_entries
 from espnet3_compiler.checks.data.sample_fields import INDEXING
 from espnet3_compiler.checks.item_kinds.kinds import ItemKinds
@@ -118,7 +123,7 @@ def _check_data(
     problem = label = ""
     if _has_space(made, made.value, 0):
         problem, label = "has white space in it, and an id is one word", "no word"
-    elif _is_constant(made, made.value, 0):
+    elif _is_constant(made, made.value, 0) and not _has_one(made):
         problem, label = "is the same for all items, and ids have to differ", "always the same"
     elif field is not None:
         problem, label = f'is its "{field}", which other items may have', _SHARED
@@ -162,7 +167,8 @@ def _has_space(made: _Id, value: ast.expr, depth: int) -> bool:
             return any(_has_space(made, one, depth + 1) for one in parts)
         case ast.FormattedValue(value=ast.Name(id=name), format_spec=ast.JoinedStr(values=[spec])):
             numbers = [one.arg for one in made.body.node.args.args[1:2]]
-            return name in numbers and bool(re.fullmatch(_PADDED, literal_text(spec) or ""))
+            padded = name in numbers and re.fullmatch(_PADDED, literal_text(spec) or "")
+            return bool(padded) and not may_be_another(made.body.node, name)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return any(_has_space(made, one, depth + 1) for one in (left, right))
         case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod()):
@@ -179,6 +185,19 @@ def _has_space(made: _Id, value: ast.expr, depth: int) -> bool:
 
 def _is_spaced(text: str) -> bool:
     return any(letter.isspace() for letter in text)
+
+
+def _has_one(made: _Id) -> bool:
+    """Return whether a data set may have one item alone, whose id may be always the same."""
+    body = method_body(made.library, made.path, "__len__")
+    match returned_values(body.node) if body else []:
+        case [ast.Constant(value=1)]:
+            return True
+        case [ast.Call(args=[ast.Attribute(value=ast.Name(id="self"), attr=name)])]:
+            given = [one.value for one in attribute_values(made.library, made.path, name)]
+            lists = [one for one in given if isinstance(one, ast.List | ast.Tuple)]
+            return any(len(one.elts) == 1 for one in lists)
+    return False
 
 
 def _is_constant(made: _Id, value: ast.expr, depth: int) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
 from espnet3_compiler.checks.data.bodies import class_of, dataset_class
+from espnet3_compiler.checks.data.columns import is_read, listed_columns
 from espnet3_compiler.checks.data.fields import COLLATE, preprocessor_of, split_entries
 from espnet3_compiler.checks.data.streams import is_stream
 from espnet3_compiler.checks.findings import value_finding
@@ -148,8 +149,6 @@ def _gives_no_column(
         return False
     if not any("column" in members for members in own):
         return True
-    from espnet3_compiler.checks.data.columns import is_read, listed_columns  # only what needs it
-
     listed = listed_columns([data], frozenset(kinds.fields) - {column.name}, modules)
     unlisted = listed is not None and column.name not in listed
     return unlisted and not is_read(column.name, data, modules)

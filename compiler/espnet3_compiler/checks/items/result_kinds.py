@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, placed_method, returned_values
-from espnet3_compiler.checks.data.certain_code import added_items
+from espnet3_compiler.checks.data.certain_code import listed_items
 from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, TEXT, FieldKind, Maker
 from espnet3_compiler.checks.item_kinds.makers import field_kind
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -72,19 +72,11 @@ def _check_runner(recipe: Recipe, config: Mapping, path: Scalar) -> Iterator[Dia
 
 def _results(node: FunctionNode) -> list[ast.Dict]:
     """Return the mappings that a runner gives; nothing where there may be others."""
-    every: list[ast.expr | None] = []
-    for value in returned_values(node):
-        match value:
-            case ast.ListComp(elt=item):
-                every.append(item)
-            case ast.List(elts=items) if items:
-                every += items
-            case ast.Name(id=name):
-                every += added_items(node, name, returned_values(node)) or [None]
-            case _:
-                every.append(None)
+    values = returned_values(node)
+    lists = [listed_items(value, node, values) for value in values]
+    every = [one for items in lists for one in items]
     plain = [one for one in every if isinstance(one, ast.Dict)]
-    return plain if len(plain) == len(every) else []
+    return plain if all(lists) and len(plain) == len(every) else []
 
 
 def _values_of(result: ast.Dict, name: str) -> list[ast.expr]:

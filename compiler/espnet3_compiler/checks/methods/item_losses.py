@@ -28,6 +28,7 @@ from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
+from espnet3_compiler.signature.definitions import full_name
 from espnet3_compiler.signature.flow import all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read_method
@@ -39,8 +40,8 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, node_at
 from espnet3_schemas import TARGET
 
-_FUNCTION = r"(?:(?:torch\.)?nn\.)?(?:functional|F)\.\w+"
-_MODULE = r"(?:(?:torch\.)?nn\.)?(?:modules\.loss\.)?\w+Loss"
+_FUNCTION = "torch.nn.functional."
+_MODULE = r"torch\.nn\.(?:modules\.loss\.)?\w+Loss"
 _NONE = "none"
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Pow)
 _SAME_SHAPE = (
@@ -163,13 +164,14 @@ def _kept_variable(name: str, value: ast.expr, scope: _LossScope) -> Span | None
 
 def _kept_by_call(call: ast.Call, scope: _LossScope) -> Span | None:
     name = dotted_name(call.func) or ""
-    if re.fullmatch(_FUNCTION, name):
+    full = full_name_in(scope.library, scope.body, name)
+    if full.startswith(_FUNCTION):
         return _none_among(call.keywords, scope.body)
     match call.func:
         case ast.Attribute(value=ast.Name(id="self"), attr=method) if scope.path:
             body = method_body(scope.library, scope.path, method)
             return _returned(body, call, scope, scope.path) or _kept_by_part(method, call, scope)
-        case ast.Call(func=made, keywords=words) if _is_loss(made):
+        case ast.Call(func=made, keywords=words) if _is_loss(made, scope.library, scope.body):
             return _none_among(words, scope.body)
         case ast.Attribute(value=owner, attr=method) if name.partition(".")[0] != "torch":
             same = method in _SAME_SHAPE or (method in _OVER_AXIS and _names_axis(call))
@@ -177,8 +179,8 @@ def _kept_by_call(call: ast.Call, scope: _LossScope) -> Span | None:
     first = call.args[0] if call.args else None
     if name.rpartition(".")[0] == "torch" and name.rpartition(".")[2] in _SAME_SHAPE:
         return scope.body.span_in(call) if _is_kept(first, scope) else None
-    full = full_name_in(scope.library, scope.body, name) if name and "." not in name else ""
-    return _returned(function_body(scope.library, full) if full else None, call, scope, "")
+    plain = full and "." not in name
+    return _returned(function_body(scope.library, full) if plain else None, call, scope, "")
 
 
 def _returned(
@@ -220,8 +222,10 @@ def _kept_by_part(name: str, call: ast.Call, scope: _LossScope) -> Span | None:
 
 def _kept_by_value(given: Assigned, call: ast.Call, scope: _LossScope) -> Span | None:
     match given.value:
-        case ast.Call(func=made, keywords=words) if _is_loss(made):
-            return scope.body.span_in(call) if any(map(_keeps_all, words)) else None
+        case ast.Call(func=made, keywords=words):
+            name = full_name(scope.library, given.found.location, dotted_name(made) or "-")
+            told = re.fullmatch(_MODULE, name) and any(map(_keeps_all, words))
+            return scope.body.span_in(call) if told else None
         case ast.Name(id=argument) if given.node.name == "__init__" and scope.model:
             node = scope.model.get(argument)
             return _kept_by_config(node) if isinstance(node, Mapping) else None
@@ -235,8 +239,9 @@ def _kept_by_config(node: Mapping) -> Span | None:
     return use_location(reduction) if told and isinstance(reduction, Scalar) else None
 
 
-def _is_loss(made: ast.expr) -> bool:
-    return re.fullmatch(_MODULE, dotted_name(made) or "") is not None
+def _is_loss(made: ast.expr, library: Library, body: FunctionBody) -> bool:
+    name = full_name_in(library, body, dotted_name(made) or "")
+    return re.fullmatch(_MODULE, name) is not None
 
 
 def _names_axis(call: ast.Call) -> bool:

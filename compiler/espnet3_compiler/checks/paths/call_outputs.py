@@ -23,7 +23,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.template import has_reference, is_unresolved
 from espnet3_compiler.filesystem import real_path
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.signature.flow import all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.result import Signature
@@ -31,6 +31,7 @@ from espnet3_compiler.stage_graph.stage_inputs import call_outputs
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
 
+_DEPTH = 3
 _OUTPUT = "${stages."
 """How a text begins that is what an earlier stage made: no path to write."""
 
@@ -79,28 +80,53 @@ def _may_know_outputs(stage: StageDecl, recipe: Recipe) -> bool:
     if not isinstance(signature, Signature) or not signature.find(CONTEXT_PARAMETER):
         return not isinstance(signature, Signature)
     body = function_body(recipe.library, path)
-    every = list(ast.walk(body.node)) if body else []
-    read_of = [
-        item.attr for item in every if isinstance(item, ast.Attribute) and _is_context(item.value)
+    return body is None or _may_read(body, CONTEXT_PARAMETER, recipe.library)
+
+
+def _may_read(body: FunctionBody, name: str, library: Library, depth: int = 0) -> bool:
+    """Return whether a function may read the outputs of a context that it is given.
+
+    Args:
+        body: The function.
+        name: Its argument that is the context.
+        library: Reads modules.
+        depth: Through how many functions the context came.
+    """
+    every = all_nodes(body.node)
+    read = [
+        item.attr for item in every if isinstance(item, ast.Attribute) and _is(item.value, name)
     ]
-    unread = sum(map(_is_context, every)) - len(read_of) - _handed_on(body, recipe.library)
-    return body is None or "outputs" in read_of or unread > 0
+    calls = [one for one in every if isinstance(one, ast.Call)] if depth < _DEPTH else []
+    handed = [one for call in calls for one in _handed_on(call, body, name, library)]
+    unread = sum(_is(one, name) for one in every) - len(read) - len(handed)
+    others = (_may_read(other, taken, library, depth + 1) for other, taken in handed)
+    return "outputs" in read or unread > 0 or any(others)
 
 
-def _handed_on(body: FunctionBody | None, library: Library) -> int:
-    """Return how often a function hands its context to one whose module knows no outputs."""
-    count = 0
-    for call in all_nodes(body.node) if body else ():
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and body:
-            given = [*call.args, *(word.value for word in call.keywords)]
-            called = function_body(library, full_name_in(library, body, call.func.id))
-            if called and ".outputs" not in called.file.text.text:
-                count += sum(map(_is_context, given))
-    return count
+def _handed_on(
+    call: ast.Call, body: FunctionBody, name: str, library: Library
+) -> Iterator[tuple[FunctionBody, str]]:
+    """Yield the function of the recipe that a call hands a variable to, and its argument.
+
+    Args:
+        call: The call.
+        body: The function in which it stands.
+        name: The variable.
+        library: Reads modules.
+    """
+    full = full_name_in(library, body, dotted_name(call.func) or "")
+    plain = full and not any(isinstance(one, ast.Starred) for one in call.args)
+    called = function_body(library, full) if plain else None
+    args = called.node.args if called else None
+    names = [one.arg for one in (*args.posonlyargs, *args.args)] if args else []
+    pairs = [*zip(names, call.args, strict=False), *((one.arg, one.value) for one in call.keywords)]
+    for taken, value in pairs:
+        if called and taken and _is(value, name):
+            yield called, taken
 
 
-def _is_context(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == CONTEXT_PARAMETER
+def _is(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def _check_stage(

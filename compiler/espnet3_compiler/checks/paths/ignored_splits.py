@@ -1,13 +1,14 @@
 """Arguments that tell the data sets of a recipe apart, and that their constructor never looks at.
 
 Passes: ``def __init__(self, split): self.rows = read(f"{split}.tsv")``; an argument that all
-entries give the same value.
+entries give the same value, or beside another one in which they differ, too.
 Fails: ``{split: train}`` and ``{split: valid}`` for ``self.rows = read("train.tsv")``: both are the
 same data.
 """
 
 import ast
 from collections.abc import Iterator
+from itertools import combinations
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, constructor_of, entries_of
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, is_available
@@ -36,16 +37,28 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_group(module: str, group: list[DatasetEntry]) -> Iterator[Diagnostic]:
-    values: dict[str, dict[object, Scalar]] = {}
-    for data in group:
-        for entry in mapping_entries(data.node.get("data_src_args")):
-            if isinstance(entry.value, Scalar) and "${" not in str(entry.value.value):
-                values.setdefault(entry.name, {}).setdefault(entry.value.value, entry.value)
-    differing = {name: list(found.values()) for name, found in values.items() if len(found) > 1}
-    placed = constructor_of(group[0].library, f"{module}.Dataset") if differing else None
-    for name, found in differing.items():
+    settings = [found for data in group if (found := _settings(data)) is not None]
+    for one, other in combinations(settings, 2):
+        name = _only_difference(one, other)
+        placed = constructor_of(group[0].library, f"{module}.Dataset") if name else None
         if placed and _is_ignored(placed.body, name):
-            yield _finding(placed.body, name, found)
+            yield _finding(placed.body, name, one[name], other[name])
+
+
+def _settings(data: DatasetEntry) -> dict[str, Scalar] | None:
+    """Return the arguments of a data set; None where one of them is no plain value."""
+    entries = mapping_entries(data.node.get("data_src_args"))
+    plain = {one.name: one.value for one in entries if isinstance(one.value, Scalar)}
+    return plain if len(plain) == len(entries) else None
+
+
+def _only_difference(one: dict[str, Scalar], other: dict[str, Scalar]) -> str:
+    """Return the argument that is all in which two data sets differ; empty where there is none."""
+    if one.keys() != other.keys():
+        return ""
+    names = [name for name, given in one.items() if given.value != other[name].value]
+    texts = [str(found[name].value) for name in names for found in (one, other)]
+    return names[0] if len(names) == 1 and not any("${" in text for text in texts) else ""
 
 
 def _is_ignored(body: FunctionBody, name: str) -> bool:
@@ -57,19 +70,19 @@ def _is_ignored(body: FunctionBody, name: str) -> bool:
     return known and reads and name not in names and not set(_LOOKING) & set(names)
 
 
-def _finding(body: FunctionBody, name: str, found: list[Scalar]) -> Diagnostic:
+def _finding(body: FunctionBody, name: str, one: Scalar, other: Scalar) -> Diagnostic:
     """Return R512 at a constructor.
 
     Args:
         body: The constructor.
         name: The argument.
-        found: Two values that it is given, or more.
+        one: A value that it is given.
+        other: Another one.
     """
-    first, second, *_ = (one.value for one in found)
-    related = tuple(Label(use_location(one), "the same data") for one in found[:2])
+    related = tuple(Label(use_location(given), "the same data") for given in (one, other))
     return Diagnostic(
         "R512",
-        f'the data set never looks at "{name}": {first} and {second} are the same data',
+        f'the data set never looks at "{name}": {one.value} and {other.value} are the same data',
         Label(body.span_of(body.node, f"def {body.node.name}"), f"{name} is not used"),
         related,
         (f"read what {name} names, for example the file of that name",),

@@ -30,8 +30,8 @@ from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_a
 _OUTPUT = "inference_dir"
 _PATH = re.compile(r"\$\{\s*stages\.(\w+)\.inference_dir\s*\}/([^${}*?\[\]]+)")
 _SUFFIX = ".scp"
-_OWN = ("inference.json", ".", "..", "")
-"""What is beside the directories of the test sets, and what leads elsewhere."""
+_ELSEWHERE = (".", "..", "")
+"""How a path begins that may lead out of the directory."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -71,7 +71,7 @@ def _check_file(
     """
     config = certain_config(infer, "inference", resolved)
     first, *rest = match[2].split("/")
-    if config is None or first in _OWN:
+    if config is None or first in _ELSEWHERE:
         return
     sets, outputs = _test_sets(config), _outputs(config)
     folder = _meant(first, sets) if rest else _only(sets)

@@ -72,6 +72,8 @@ def test_pairs_that_are_taken_for_arrays(check, lines, place):
         ("x = soundfile.read(path)", "return {'both': x}"),
         ("_, rate = soundfile.read(path)", "return {'rate': rate}"),
         ("_, sr = torchaudio.load(path)", "return {'sr': np.array(sr)}"),
+        ("speech_sr, native = soundfile.read(path)", "return {'speech': speech_sr}"),
+        ("frequency_response, r = soundfile.read(path)", "return {'x': frequency_response}"),
         ("_, speech = wavfile.read(path)", "return {'speech': speech}"),
         ("rate, speech = wavfile.read(path)", "return {'speech': speech / 32768}"),
         ("soundfile = self", "x = soundfile.read(path)", "return {'speech': x.mean()}"),
@@ -89,6 +91,9 @@ def test_pairs_that_stay_pairs(check, lines):
     [
         ('speech, rate = item["speech"]', []),
         ('speech = item["speech"][0]', []),
+        ('speech = self.resample(*item["speech"])', []),
+        ('speech = [a for a, _ in (item[key] for key in ("speech", "noise"))]', []),
+        ("speech = [x[0] for x in item.values() if isinstance(x, tuple)]", []),
         ('speech = item["speech"]', ["speech"]),
     ],
 )

@@ -33,6 +33,8 @@ class Net:
         ("return [self.item(one) for one in speech]", []),
         ("return list(map(self.item, speech))", []),
         ("return self.items(speech)", []),
+        ("out = [self.text(one) for one in speech]; out[0] = {}; return out", []),
+        ("out = [self.text(one) for one in speech]; self.fill(out); return out", []),
         ("return self.dicts(speech)", []),
         ("return self.known(speech)", []),
         ("return [self.text(one)[0] for one in make(speech)]", ["self.text(one)[0]"]),

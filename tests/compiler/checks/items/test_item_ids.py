@@ -12,7 +12,7 @@ class Dataset:
         self.split = split
         self.last = None
         self.texts = json.load(open(split))
-    def __len__(self): return len(self.texts)
+    def __len__(self): return LENGTH
     def __getitem__(self, index):
         self.last = index
         text = self.texts[index]
@@ -35,9 +35,10 @@ stages: [train, infer]
 LABELS = "{_target_: espnet3_runtime.data.preprocess.LabelToIndex, labels: a.txt}"
 
 
-def places(check, value, *, kind="audio", prepare="null", text=INFER):
+def places(check, value, *, kind="audio", prepare="null", text=INFER, length="len(self.texts)"):
     text = HEAD + text.replace("KIND", kind).replace("PREPARE", prepare)
-    found = check(text, {"dataset/__init__.py": DATA.replace("ID", value, 1)})
+    data = DATA.replace("ID", value, 1).replace("LENGTH", length)
+    found = check(text, {"dataset/__init__.py": data})
     return [place for code, place in found if code in ("R428", "R443")]
 
 
@@ -80,6 +81,18 @@ def test_ids_that_are_refused(check, value):
 )
 def test_ids_that_may_be_right(check, value):
     assert places(check, value) == []
+
+
+def test_one_item_alone_may_have_any_id(check):
+    assert places(check, '"demo"', length="1") == []
+    assert places(check, '"demo"', length="2") == ['"demo"']
+
+
+def test_a_number_that_is_changed_may_be_long_enough(check):
+    changed = "text = self.texts[index]", "text = self.texts[index]; index += 100000"
+    data = DATA.replace(*changed).replace("ID", 'f"{index:6}"', 1).replace("LENGTH", "9")
+    text = HEAD + INFER.replace("KIND", "text").replace("PREPARE", "null")
+    assert "R428" not in [code for code, _ in check(text, {"dataset/__init__.py": data})]
 
 
 def test_texts_and_labels_come_several_times_where_that_is_known(check):

@@ -227,6 +227,7 @@ class Dataset:
         (builder("word"), 'return {"x": self.rows[index]}', "text"),
         (builder("make(n)"), 'return {"x": self.rows[index]}', ""),
         (builder("word", '"all.json"'), 'return {"x": self.rows[index]}', ""),
+        (builder("word", '"made" / f"{split}.json"'), 'return {"x": self.rows[index]}', ""),
         (builder("word", text="json.dumps(make(rows))"), 'return {"x": self.rows[index]}', ""),
         (
             builder("word") + "        json.dumps(1)\n",

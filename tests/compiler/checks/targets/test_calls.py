@@ -164,6 +164,7 @@ def test_a_call_is_given_nothing_but_what_other_stages_made(check, given, body, 
         ("finish(context)", []),
         ("finish(context.outputs)", []),
         ("close(context)", ["R513"]),
+        ("leave(context)", []),
         ("context.log.info('done')", ["R513"]),
         ("return report", ["R513"]),
     ],
@@ -171,11 +172,14 @@ def test_a_call_is_given_nothing_but_what_other_stages_made(check, given, body, 
 def test_a_context_may_tell_the_outputs(check, body, codes):
     call = "with: {report: exp/recipe/lines.txt}, outputs: {report: exp/recipe/words.txt}"
     stage = f"stages:\n  - {{name: count, call: src.steps.go, {call}}}\n"
-    code = f"from src.end import close\ndef go(report, context):\n    {body}\n"
+    code = f"from src.end import close, leave\ndef go(report, context):\n    {body}\n"
     code += "def finish(context):\n    print(getattr(context, name.outputs))\n"
-    end = "def close(context):\n    context.log.info('done')\n"
+    end = "from src.last import last\ndef close(context):\n    context.log.info('done')\n"
+    end += "def leave(one):\n    last(one)\n"
+    last = "def last(all):\n    print(all.outputs)\n"
     found = check(
-        f"{HEAD.partition('stages')[0]}{stage}", {"src/steps.py": code, "src/end.py": end}
+        f"{HEAD.partition('stages')[0]}{stage}",
+        {"src/steps.py": code, "src/end.py": end, "src/last.py": last},
     )
     assert [code for code, _ in found] == codes
 
