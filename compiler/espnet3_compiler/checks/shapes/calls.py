@@ -21,10 +21,10 @@ from espnet3_compiler.checks.shapes.made.arrays import (
 )
 from espnet3_compiler.checks.shapes.made.lists import call_builtin
 from espnet3_compiler.checks.shapes.made.spectra import bands_of, spectra_of
-from espnet3_compiler.checks.shapes.meanings.functions import apply_meant
 from espnet3_compiler.checks.shapes.meanings.layers import axis_finding, layer_meant
 from espnet3_compiler.checks.shapes.meanings.losses import LOSS_LAYERS, LOSSES
 from espnet3_compiler.checks.shapes.methods import (
+    apply_named,
     item_method,
     register_buffer,
     stored_array,
@@ -154,7 +154,8 @@ def call_by_name(
             frame.report_over(over_scored([one.value for one in arguments.positional]))
         if last in LOSSES:
             frame.report_loss(last, arguments, {})
-        return _function(path, arguments)
+        given = [one.value for one in arguments.positional]
+        return apply_named(last, given, arguments, frame) or array_function(path, arguments)
     if path in ("numpy.save", "numpy.load"):
         return stored_array(last, call, arguments, frame)
     if module.startswith("torch.nn.utils") and last in _WRAPPING and arguments.positional:
@@ -240,14 +241,6 @@ def _layer(name: str, arguments: CallArguments) -> Value:
     if made is None:
         mark_changed(arguments.values)
     return made
-
-
-def _function(path: str, arguments: CallArguments) -> Value:
-    named = {key: one.value for key, one in arguments.named.items()}
-    given = [one.value for one in arguments.positional]
-    name = path.rpartition(".")[2]
-    found = apply_meant(name, given, named) if arguments.complete else None
-    return array_function(path, arguments) if found is None else found
 
 
 def _own(path: str, arguments: CallArguments, frame: FollowedFunction) -> Value:

@@ -59,7 +59,7 @@ def _findings(
     diagnostics += [one for one in run.misread if one.code != _PAIRS]
     diagnostics += blank_findings(run.blanks, recipe, resolved)
     diagnostics += [*list_findings(run.beyond), *step_findings(run)]
-    diagnostics += loss_findings(run, recipe, resolved)
+    diagnostics += loss_findings(run, plain, recipe, resolved)
     if diagnostics and not changes_layers(run, recipe_modules(recipe, resolved)):
         yield from first_per_location(diagnostics)
 
