@@ -32,6 +32,7 @@ from espnet3_compiler.checks.shapes.methods import (
 )
 from espnet3_compiler.checks.shapes.names import absolute_name, is_builtin, is_local
 from espnet3_compiler.checks.shapes.plain_values import plain_values
+from espnet3_compiler.checks.shapes.refused_layers import refused_layer
 from espnet3_compiler.checks.shapes.torch_layers import (
     apply_layer,
     over_numbered,
@@ -107,7 +108,7 @@ def call_value(value: Value, arguments: CallArguments, frame: FollowedFunction) 
     if not arguments.complete:
         given = [None]
     if value.kind != "Sequential":
-        frame.report_over(over_numbered(value, given))
+        frame.report_all(over_numbered(value, given))
         return _applied(value, given, arguments, frame)
     after = given[0] if given else None
     for one in value.layers:
@@ -122,7 +123,7 @@ def _applied(
     if layer.kind in LOSS_LAYERS:
         frame.report_loss(layer.kind, arguments, layer.arguments)
         return None
-    frame.report_misread(axis_finding(layer, given))
+    frame.report(axis_finding(layer, given))
     return layer_meant(apply_layer(layer, given, frame.report), layer, given)
 
 
@@ -141,17 +142,17 @@ def call_by_name(
     path = absolute_name(library, body, name)
     module, _, last = path.rpartition(".")
     if arguments.complete and module in ("torch.nn", *_OF_TENSORS):
-        frame.report_plain(plain_values(library, path, arguments.positional, arguments.named))
+        frame.report_all(plain_values(library, path, arguments.positional, arguments.named))
     if module == "torch.nn":
         if arguments.complete:
-            frame.report_refused(path, arguments)
+            frame.report(refused_layer(library, path, arguments) if frame.certain else None)
         layer = _layer(last, arguments)
         if isinstance(layer, Layer):
             layer.name, layer.call = name, call
         return layer
     if module in _OF_TENSORS:
         if last in _SCORED and _IGNORED not in arguments.named:
-            frame.report_over(over_scored([one.value for one in arguments.positional]))
+            frame.report_all(over_scored([one.value for one in arguments.positional]))
         if last in LOSSES:
             frame.report_loss(last, arguments, {})
         given = [one.value for one in arguments.positional]
