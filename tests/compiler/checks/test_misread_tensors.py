@@ -124,10 +124,53 @@ def test_told(said, lines, code, place):
          "return sum(found)"],
         ["return F.kl_div(logs, self.soft(feats))"],
         ["return F.mse_loss(self.one(feats), label)"],
+        ["return self.rnn(feats.squeeze(0))[0].mean()"],  # a batch of one
+        ["logs = logs.squeeze(0)", _CTC.format("logs")],
+        ["return self.rnn(self.conv(feats[0].unfold(0, 10, 5)).mean(-1))[0].mean()"],
+        ["logs = self.head(self.conv(feats).mean(-1)).log_softmax(-1)",  # windows of one item
+         _CTC.format("logs.unsqueeze(1)")],
+        ["logs = self.head(self.conv(feats).mean(-1)).log_softmax(-1)", _CTC.format("logs")],
+        ["weights = self.one(feats.flatten(2)).softmax(1)",  # of an attention
+         "found = self.head(weights * feats.flatten(2))",
+         "logs = found - found.logsumexp(-1, keepdim=True)", _CTC.format("logs.transpose(0, 1)")],
+        ["weights = self.one(feats.flatten(2)).softmax(1)",
+         "logs = self.head(weights * feats.flatten(2)).log_softmax(self.axis)",
+         _CTC.format("logs.transpose(0, 1)")],
+        ["scores.clamp_(0, 1)", "return F.binary_cross_entropy(scores, label)"],
+        ["F.relu_(scores)", "return F.binary_cross_entropy(scores, label)"],
+        ["torch.sigmoid(scores, out=scores)", "return F.binary_cross_entropy(scores, label)"],
+        ["F.hardtanh(scores, 0, 1, inplace=True)",
+         "return F.binary_cross_entropy(scores, label)"],
+        ["scores[...] = scores.sigmoid()", "return F.binary_cross_entropy(scores, label)"],
+        ["return F.cross_entropy(label, scores.softmax(-1))"],  # scores of another model
+        ["return F.binary_cross_entropy_with_logits(label, scores.sigmoid())"],
     ],
 )  # fmt: skip
 def test_silent(said, lines):
     assert said(*lines) == []
+
+
+STEPS = """from lightning import LightningModule
+from torch import nn
+
+
+class Net(LightningModule):
+    def __init__(self, size):
+        super().__init__()
+        self.rnn = nn.GRU(size, size)
+
+    def forward(self, feats):
+        return self.rnn(feats)[0]
+
+    def training_step(self, batch, index):
+        return self(batch["feats"].transpose(0, 1)).mean()
+"""
+
+
+def test_forward_that_a_step_calls(check):
+    check(RECIPE, {"src/model.py": STEPS})
+    found = compile_manifest(check.manifest).diagnostics
+    assert [one.code for one in found if one.code in _CODES] == []
 
 
 def test_no_batch_of_the_runtime(said):

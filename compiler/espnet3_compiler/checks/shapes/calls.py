@@ -21,10 +21,10 @@ from espnet3_compiler.checks.shapes.made.arrays import (
 )
 from espnet3_compiler.checks.shapes.made.lists import call_builtin
 from espnet3_compiler.checks.shapes.made.spectra import bands_of, spectra_of
-from espnet3_compiler.checks.shapes.meanings.functions import apply_meant
 from espnet3_compiler.checks.shapes.meanings.layers import axis_finding, layer_meant
 from espnet3_compiler.checks.shapes.meanings.losses import LOSS_LAYERS, LOSSES
 from espnet3_compiler.checks.shapes.methods import (
+    apply_named,
     item_method,
     register_buffer,
     stored_array,
@@ -32,6 +32,7 @@ from espnet3_compiler.checks.shapes.methods import (
 )
 from espnet3_compiler.checks.shapes.names import absolute_name, is_builtin, is_local
 from espnet3_compiler.checks.shapes.plain_values import plain_values
+from espnet3_compiler.checks.shapes.refused_layers import refused_layer
 from espnet3_compiler.checks.shapes.torch_layers import (
     apply_layer,
     over_numbered,
@@ -107,7 +108,7 @@ def call_value(value: Value, arguments: CallArguments, frame: FollowedFunction) 
     if not arguments.complete:
         given = [None]
     if value.kind != "Sequential":
-        frame.report_over(over_numbered(value, given))
+        frame.report_all(over_numbered(value, given))
         return _applied(value, given, arguments, frame)
     after = given[0] if given else None
     for one in value.layers:
@@ -122,7 +123,7 @@ def _applied(
     if layer.kind in LOSS_LAYERS:
         frame.report_loss(layer.kind, arguments, layer.arguments)
         return None
-    frame.report_misread(axis_finding(layer, given))
+    frame.report(axis_finding(layer, given))
     return layer_meant(apply_layer(layer, given, frame.report), layer, given)
 
 
@@ -141,20 +142,21 @@ def call_by_name(
     path = absolute_name(library, body, name)
     module, _, last = path.rpartition(".")
     if arguments.complete and module in ("torch.nn", *_OF_TENSORS):
-        frame.report_plain(plain_values(library, path, arguments.positional, arguments.named))
+        frame.report_all(plain_values(library, path, arguments.positional, arguments.named))
     if module == "torch.nn":
         if arguments.complete:
-            frame.report_refused(path, arguments)
+            frame.report(refused_layer(library, path, arguments) if frame.certain else None)
         layer = _layer(last, arguments)
         if isinstance(layer, Layer):
             layer.name, layer.call = name, call
         return layer
     if module in _OF_TENSORS:
         if last in _SCORED and _IGNORED not in arguments.named:
-            frame.report_over(over_scored([one.value for one in arguments.positional]))
+            frame.report_all(over_scored([one.value for one in arguments.positional]))
         if last in LOSSES:
             frame.report_loss(last, arguments, {})
-        return _function(path, arguments)
+        given = [one.value for one in arguments.positional]
+        return apply_named(last, given, arguments, frame) or array_function(path, arguments)
     if path in ("numpy.save", "numpy.load"):
         return stored_array(last, call, arguments, frame)
     if module.startswith("torch.nn.utils") and last in _WRAPPING and arguments.positional:
@@ -240,14 +242,6 @@ def _layer(name: str, arguments: CallArguments) -> Value:
     if made is None:
         mark_changed(arguments.values)
     return made
-
-
-def _function(path: str, arguments: CallArguments) -> Value:
-    named = {key: one.value for key, one in arguments.named.items()}
-    given = [one.value for one in arguments.positional]
-    name = path.rpartition(".")[2]
-    found = apply_meant(name, given, named) if arguments.complete else None
-    return array_function(path, arguments) if found is None else found
 
 
 def _own(path: str, arguments: CallArguments, frame: FollowedFunction) -> Value:

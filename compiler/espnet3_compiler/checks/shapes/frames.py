@@ -2,17 +2,17 @@
 
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.checks.refusals.refusals import changed_names
-from espnet3_compiler.checks.shapes.list_ends import BeyondEnd, beyond_end
+from espnet3_compiler.checks.shapes.list_ends import BeyondEnd
 from espnet3_compiler.checks.shapes.meanings.blanks import Blank, blank_of
 from espnet3_compiler.checks.shapes.meanings.losses import loss_arguments, loss_finding
 from espnet3_compiler.checks.shapes.names import module_value
 from espnet3_compiler.checks.shapes.plain_values import PlainValue
-from espnet3_compiler.checks.shapes.refused_layers import RefusedLayer, refused_layer
+from espnet3_compiler.checks.shapes.refused_layers import RefusedLayer
 from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch, OverNumbered
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
@@ -36,6 +36,10 @@ _CONSTANTS = frozenset(
         *(ast.IfExp, ast.Subscript, ast.JoinedStr, ast.Tuple),
     )
 )
+Found = Mismatch | PlainValue | RefusedLayer | BeyondEnd | OverNumbered | Blank | Diagnostic
+"""What certainly goes wrong; a ``Diagnostic`` for a tensor that is read as something else."""
+
+_Kind = TypeVar("_Kind", bound=Found)
 _DEEPEST = 12
 _MOST_CALLS = 2000
 
@@ -47,19 +51,13 @@ class Run:
         library: Reads the code of the recipe.
         follow: Follows the statements of a function; returns whether they certainly do not end.
         evaluate: Returns what an expression is.
-        mismatches: Sizes that do not fit.
-        plain: Values of Python where tensors should be.
-        refused: Layers that cannot be constructed.
-        beyond: Items that lists do not have.
+        found: What certainly goes wrong.
         memo: Results, by function and arguments.
         entered: The methods that are certainly called, each with its object.
         active: The functions that called one another to get here.
         calls: How many were followed.
         data: Whether it is the code of data sets and preprocessors that is followed.
-        over: Numbers beyond those that a layer or a loss takes.
         saved: What numpy saves, each with the name of its file as it is written.
-        misread: What is said of tensors that layers or losses read as something else.
-        blanks: Blanks of losses that are not token 0.
     """
 
     def __init__(
@@ -70,19 +68,17 @@ class Run:
     ) -> None:
         self.library = library
         self.data = False
-        self.over: list[OverNumbered] = []
         self.saved: list[tuple[str, Value]] = []
-        self.misread: list[Diagnostic] = []
-        self.blanks: list[Blank] = []
         self.follow, self.evaluate = follow, evaluate
-        self.mismatches: list[Mismatch] = []
-        self.plain: list[PlainValue] = []
-        self.refused: list[RefusedLayer] = []
-        self.beyond: list[BeyondEnd] = []
+        self.found: list[Found] = []
         self.memo: dict[Any, Any] = {}
         self.entered: set[tuple[Part, str]] = set()
         self.active: list[ast.AST] = []
         self.calls = 0
+
+    def found_of(self, kind: type[_Kind]) -> list[_Kind]:
+        """Return what goes wrong in one way."""
+        return [one for one in self.found if isinstance(one, kind)]
 
     def follow_function(self, frame: "FollowedFunction") -> bool | None:
         """Follow a function; None for one that calls itself, or where that gets too much."""
@@ -135,31 +131,15 @@ class FollowedFunction:
         own = self.names.get("self")
         return isinstance(own, Part) and bool(own.attributes)
 
-    def report(self, found: Mismatch) -> None:
-        """Note a mismatch that certainly happens."""
-        if self.certain:
-            self.run.mismatches.append(found)
-
-    def report_plain(self, found: Iterable[PlainValue]) -> None:
-        """Note values that certainly reach what takes tensors."""
-        if self.certain:
-            self.run.plain += found
-
-    def report_refused(self, path: str, arguments: CallArguments) -> None:
-        """Note a layer that is certainly constructed, if it refuses what it is given."""
-        found = refused_layer(self.run.library, path, arguments) if self.certain else None
-        if found is not None:
-            self.run.refused.append(found)
-
-    def report_over(self, found: Iterable[OverNumbered]) -> None:
-        """Note numbers that are certainly beyond those that something takes."""
-        if self.certain:
-            self.run.over += found
-
-    def report_misread(self, found: Diagnostic | None) -> None:
-        """Note what is said of a tensor that is certainly read as something else."""
+    def report(self, found: Found | None) -> None:
+        """Note what goes wrong, if it certainly runs."""
         if self.certain and found is not None:
-            self.run.misread.append(found)
+            self.run.found.append(found)
+
+    def report_all(self, found: Iterable[Found]) -> None:
+        """Note all that goes wrong, if it certainly runs."""
+        if self.certain:
+            self.run.found += found
 
     def report_loss(self, name: str, call: CallArguments, made: Mapping[str, CallArgument]) -> None:
         """Note what is certainly wrong with the arguments of a loss.
@@ -170,15 +150,8 @@ class FollowedFunction:
             made: What it is made with, where it is an object.
         """
         given = loss_arguments(name, call, made)
-        self.report_misread(loss_finding(name, given))
-        if self.certain:
-            self.run.blanks += blank_of(given)
-
-    def report_index(self, index: CallArgument, count: int) -> None:
-        """Note an item that is certainly taken of a list of so many, if it has none such."""
-        found = beyond_end(index, count) if self.certain else None
-        if found is not None:
-            self.run.beyond.append(found)
+        self.report(loss_finding(name, given))
+        self.report_all(blank_of(given))
 
     def look_up(self, name: str) -> Value:
         """Return what a dotted name is."""

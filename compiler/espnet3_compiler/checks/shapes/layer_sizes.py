@@ -36,30 +36,32 @@ def _findings(
     recipe: Recipe, resolved: Resolved, targets: list[TargetNode]
 ) -> Iterator[Diagnostic]:
     from espnet3_compiler.checks.shapes.interpreter import start_run
-    from espnet3_compiler.checks.shapes.list_ends import list_findings
+    from espnet3_compiler.checks.shapes.list_ends import BeyondEnd, list_findings
     from espnet3_compiler.checks.shapes.losses import loss_findings
-    from espnet3_compiler.checks.shapes.meanings.blanks import blank_findings
+    from espnet3_compiler.checks.shapes.meanings.blanks import Blank, blank_findings
     from espnet3_compiler.checks.shapes.meanings.fields import plainly_trained
     from espnet3_compiler.checks.shapes.mismatches import layer_findings
-    from espnet3_compiler.checks.shapes.plain_values import plain_findings
-    from espnet3_compiler.checks.shapes.refused_layers import refusal_findings
+    from espnet3_compiler.checks.shapes.plain_values import PlainValue, plain_findings
+    from espnet3_compiler.checks.shapes.refused_layers import RefusedLayer, refusal_findings
     from espnet3_compiler.checks.shapes.steps import step_findings
     from espnet3_compiler.checks.shapes.targets import (
         changes_layers,
         follow_features,
         follow_target,
     )
+    from espnet3_compiler.checks.shapes.torch_layers import Mismatch
 
     run, plain = start_run(recipe.library), plainly_trained(recipe, resolved)
     for target in targets:
         follow_target(run, target, plain)
     follow_features(run, recipe, resolved)
-    diagnostics = [*layer_findings(run), *plain_findings(run.plain)]
-    diagnostics += [*refusal_findings(run.refused)]
-    diagnostics += [one for one in run.misread if one.code != _PAIRS]
-    diagnostics += blank_findings(run.blanks, recipe, resolved)
-    diagnostics += [*list_findings(run.beyond), *step_findings(run)]
-    diagnostics += loss_findings(run, recipe, resolved)
+    found = run.found_of
+    diagnostics = [*layer_findings(found(Mismatch)), *plain_findings(found(PlainValue))]
+    diagnostics += refusal_findings(found(RefusedLayer))
+    diagnostics += [one for one in found(Diagnostic) if one.code != _PAIRS]
+    diagnostics += blank_findings(found(Blank), recipe, resolved)
+    diagnostics += [*list_findings(found(BeyondEnd)), *step_findings(run)]
+    diagnostics += loss_findings(run, plain, recipe, resolved)
     if diagnostics and not changes_layers(run, recipe_modules(recipe, resolved)):
         yield from first_per_location(diagnostics)
 

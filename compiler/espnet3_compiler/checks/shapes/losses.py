@@ -12,8 +12,8 @@ from espnet3_compiler.checks.methods.forward import trained_model
 from espnet3_compiler.checks.shapes.calls import call_method, construct
 from espnet3_compiler.checks.shapes.classes import model_class
 from espnet3_compiler.checks.shapes.frames import Run
-from espnet3_compiler.checks.shapes.targets import target_arguments
-from espnet3_compiler.checks.shapes.values import CallArguments, Group, Size, Tensor, Value
+from espnet3_compiler.checks.shapes.targets import forward_arguments, target_arguments
+from espnet3_compiler.checks.shapes.values import Group, Size, Tensor, Value
 from espnet3_compiler.checks.targets.nodes import target_path
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -25,23 +25,32 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar
 _FORMS = 'a tensor with one number, {"loss": …, …} or (loss, stats, weight)'
 
 
-def loss_findings(run: Run, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+def loss_findings(
+    run: Run, plain: frozenset[object], recipe: Recipe, resolved: Resolved
+) -> Iterator[Diagnostic]:
     """Yield R428 for each model that is trained.
 
     Args:
         run: What is shared with other models that are followed.
+        plain: The models that are trained with batches of the runtime.
         recipe: The recipe.
         resolved: The values of its configs.
     """
     for stage in stages_of_kind("train", recipe):
         node, path = model_of(stage, resolved), trained_model(stage, resolved)
-        size = _size_of_result(run, node) if node and path else None
+        size = _size_of_result(run, node, plain) if node and path else None
         if path and size:
             yield from _finding(recipe, path, size)
 
 
-def _size_of_result(run: Run, node: Mapping) -> Size | None:
-    """Return a size of what a model certainly gives in the place of a loss; None for no other."""
+def _size_of_result(run: Run, node: Mapping, plain: frozenset[object]) -> Size | None:
+    """Return a size of what a model certainly gives in the place of a loss; None for no other.
+
+    Args:
+        run: What is shared with other models that are followed.
+        node: The model.
+        plain: The models that are trained with batches of the runtime.
+    """
     path = target_path(node)
     found = model_class(run.library, path) if path else None
     if found is None or found.steps:
@@ -49,7 +58,7 @@ def _size_of_result(run: Run, node: Mapping) -> Size | None:
     part = construct(run, path, target_arguments(run, node, ()), certain=True)
     if part is None:
         return None
-    given = call_method(run, part, "forward", CallArguments(complete=False), certain=True)
+    given = call_method(run, part, "forward", forward_arguments(run, node, plain), certain=True)
     return _large_size(given.items[0] if isinstance(given, Group) and given.items else given)
 
 

@@ -1,6 +1,7 @@
 """What methods of tensors and of items give, and arrays that are stored and read again."""
 
 import ast
+from collections.abc import Sequence
 
 from espnet3_compiler.checks.shapes.frames import FollowedFunction
 from espnet3_compiler.checks.shapes.meanings.axes import rank_of
@@ -66,11 +67,28 @@ def tensor_method(
     """
     if name in ("dim", "ndimension"):
         return rank_number(owner)
+    return apply_named(
+        name, [owner, *(one.value for one in arguments.positional)], arguments, frame
+    )
+
+
+def apply_named(
+    name: str, given: Sequence[Value], arguments: CallArguments, frame: FollowedFunction
+) -> Value:
+    """Return what a function of ``torch`` or a method of a tensor gives, after what it changes.
+
+    Args:
+        name: The function or method, without its module.
+        given: Its arguments without a name; the first one is the tensor.
+        arguments: All that stands in the call.
+        frame: The function in which it is called.
+    """
     named = {key: one.value for key, one in arguments.named.items()}
-    given = [owner, *(one.value for one in arguments.positional)]
     found = apply_meant(name, given, named) if arguments.complete else None
-    if name.endswith("_") and (found is None or owner.numbering):
-        frame.replace(owner, found)  # it is changed itself
+    itself = name.endswith("_") or "inplace" in named
+    changed = given[0] if itself and given else named.get("out")
+    if changed is not None:
+        frame.replace(changed, found)
     return found
 
 
@@ -106,8 +124,9 @@ def store_item(owner: Value, key: Value, given: CallArgument, frame: FollowedFun
         frame.replace(owner, Group(tuple(items)))
     elif isinstance(owner, Group | Constant | Repeated):
         frame.replace(owner, None)
-    elif isinstance(owner, Tensor) and owner.numbering:
-        frame.replace(owner, Tensor(owner.shapes))
+    elif isinstance(owner, Tensor):
+        meaning = owner.meaning._replace(numbers="", normal=None)
+        frame.replace(owner, Tensor(owner.shapes, meaning=meaning))
 
 
 def stored_array(

@@ -1,17 +1,17 @@
 """Find the layers of a recipe's models that get tensors of another size than they take."""
 
 import ast
+from collections.abc import Iterable
 
-from espnet3_compiler.checks.shapes.frames import Run
 from espnet3_compiler.checks.shapes.torch_layers import Mismatch
 from espnet3_compiler.checks.shapes.values import Place
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.syntax.span_key import first_per_location, span_key
 
 
-def layer_findings(run: Run) -> list[Diagnostic]:
+def layer_findings(found: Iterable[Mismatch]) -> list[Diagnostic]:
     """Return R524, once for each layer."""
-    return first_per_location(map(_finding, run.mismatches))
+    return first_per_location(map(_finding, found))
 
 
 def _finding(found: Mismatch) -> Diagnostic:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.frames import FollowedFunction
+from espnet3_compiler.checks.shapes.list_ends import beyond_end
 from espnet3_compiler.checks.shapes.made.arrays import numbered
 from espnet3_compiler.checks.shapes.made.lists import list_items
 from espnet3_compiler.checks.shapes.meanings.axes import meant
@@ -64,7 +65,7 @@ def operated(
     found = _operated(node.op, left, right, frame)
     if not isinstance(found, Tensor):
         return found
-    frame.report_misread(difference_finding(node, left, right, frame.body))
+    frame.report(difference_finding(node, left, right, frame.body))
     return operated_meant(found, node.op, left, right)
 
 
@@ -127,7 +128,7 @@ def indexed(
     items = list_items(value)
     if items is not None and len(places) == 1:
         place = places[0]
-        frame.report_index(index, len(items))
+        frame.report(beyond_end(index, len(items)))
         whole = isinstance(place, int) and -len(items) <= place < len(items)
         return items[place] if whole and isinstance(place, int) else None
     if UNKNOWN in places:

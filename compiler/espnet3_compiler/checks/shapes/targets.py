@@ -42,7 +42,7 @@ _FEATURES, _LAYER = "extract_features", "layer"
 _LAYERS = "torch.nn."
 
 
-def follow_target(run: Run, target: TargetNode, plain: frozenset[object] = frozenset()) -> None:
+def follow_target(run: Run, target: TargetNode, plain: frozenset[object]) -> None:
     """Follow what is called of the object that a target makes.
 
     Args:
@@ -57,12 +57,26 @@ def follow_target(run: Run, target: TargetNode, plain: frozenset[object] = froze
     added = (*target.slot.supplied, *target.slot.offered)
     arguments = target_arguments(run, target.node, added)
     part = construct(run, path, arguments, certain=True)
-    for name in ("forward", *((_STEP,) if found.steps else ())):
+    unknown = CallArguments(complete=False)
+    calls = {"forward": unknown, _STEP: unknown}
+    if not found.steps:
+        calls = {"forward": forward_arguments(run, target.node, plain)}
+    for name, given in calls.items():
         if part is not None and (part, name) not in run.entered:
-            body = method_body(run.library, path, name)
-            trained = body is not None and name != _STEP and place_of(target.node) in plain
-            given = batch_arguments(body) if body and trained else CallArguments(complete=False)
             call_method(run, part, name, given, certain=True)
+
+
+def forward_arguments(run: Run, node: Mapping, plain: frozenset[object]) -> CallArguments:
+    """Return what ``forward`` of a model is called with, which has no steps of its own.
+
+    Args:
+        run: What is shared by all that is followed.
+        node: The model.
+        plain: The models that are trained with batches of the runtime.
+    """
+    body = method_body(run.library, target_path(node), "forward")
+    trained = body is not None and place_of(node) in plain
+    return batch_arguments(body) if body and trained else CallArguments(complete=False)
 
 
 def follow_features(run: Run, recipe: Recipe, resolved: Resolved) -> None:

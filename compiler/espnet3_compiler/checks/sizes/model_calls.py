@@ -11,6 +11,7 @@ from espnet3_compiler.checks.shapes.frames import Run
 from espnet3_compiler.checks.shapes.interpreter import start_run
 from espnet3_compiler.checks.shapes.mismatches import layer_findings
 from espnet3_compiler.checks.shapes.targets import changes_layers, target_arguments
+from espnet3_compiler.checks.shapes.torch_layers import Mismatch, OverNumbered
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     CallArguments,
@@ -67,10 +68,10 @@ def check_model(
     steps = kind == "train" and found_class is not None and found_class.steps
     for batch in batches:
         (_call_step if steps else _call)(run, model, batch)
-    run.mismatches = [one for one in run.mismatches if one.got.field]
-    found += layer_findings(run) + numbering_findings(run.over)
+    found += layer_findings(one for one in run.found_of(Mismatch) if one.got.field)
+    found += numbering_findings(run.found_of(OverNumbered))
     if not any(_lacks_lengths(run, model, batch) for batch in batches):
-        found += [one for one in run.misread if one.code == _PAIRS][:1]
+        found += [one for one in run.found_of(Diagnostic) if one.code == _PAIRS][:1]
     changed = found and changes_layers(run, recipe_modules(recipe, resolved))
     return [] if changed else found
 

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 
+from espnet3_compiler.checks.shapes.meanings.words import LOG_SOFTMAX, SOFTMAX
 from espnet3_compiler.checks.shapes.tensors import put
 from espnet3_compiler.checks.shapes.values import Group, Meaning, Size, Tensor, Value
 
 _MARK = 2**61 - 1
 """A size that no tensor has, and that nothing divides."""
+
+_WHOLE = 3
+"""A tensor of so many dimensions has all that a batch has: others are added to it, not it to them.
+"""
 
 Operation = Callable[[Tensor], Value]
 """What is done to a tensor."""
@@ -24,18 +29,34 @@ def meant(
         numbers: What gives the numbers of the result.
         field: The field of a batch that it is.
     """
-    before = given.meaning if isinstance(given, Tensor) else Meaning()
+    rest = Meaning(numbers=numbers, field=field)
+    if not isinstance(given, Tensor):
+        return _noted(found, None, None, rest)
+    batch = given.meaning.batch
+    normal = given.meaning.normal if numbers in (SOFTMAX, LOG_SOFTMAX) else None
+    if isinstance(found, Tensor) and found.shapes is given.shapes:
+        return found._replace(meaning=rest._replace(batch=batch, normal=normal))
     marked = [
-        operate(_marked(given, axis)) if axis is not None and isinstance(given, Tensor) else None
-        for axis in (before.batch, before.normal)
+        operate(_marked(given, axis)) if axis is not None else None for axis in (batch, normal)
     ]
-    return _noted(found, marked[0], marked[1], Meaning(numbers=numbers, field=field))
+    return _noted(found, marked[0], marked[1], rest)
 
 
 def rank_of(value: Value) -> int | None:
     """Return how many dimensions a tensor has; None where that is not known."""
     ranks = {len(shape) for shape in value.shapes} if isinstance(value, Tensor) else set()
     return ranks.pop() if len(ranks) == 1 else None
+
+
+def is_whole(given: Tensor) -> bool:
+    """Return whether a tensor certainly has another axis than those of items and numbers."""
+    return all(len(shape) >= _WHOLE for shape in given.shapes)
+
+
+def may_be_single(given: Tensor) -> bool:
+    """Return whether a tensor may be that of one item: an axis put in for it, or only two."""
+    put_in = any(size and size.value == 1 for shape in given.shapes for size in shape)
+    return put_in or all(len(shape) < _WHOLE for shape in given.shapes)
 
 
 def _marked(given: Tensor, axis: int) -> Tensor:
@@ -45,7 +66,8 @@ def _marked(given: Tensor, axis: int) -> Tensor:
 
 def _noted(found: Value, batch: Value, normal: Value, rest: Meaning) -> Value:
     if isinstance(found, Tensor):
-        return found._replace(meaning=rest._replace(batch=_place(batch), normal=_place(normal)))
+        places = _place(batch, found), _place(normal, found)
+        return found._replace(meaning=rest._replace(batch=places[0], normal=places[1]))
     if isinstance(found, Group):
         count = len(found.items)
         columns = (found.items, _items(batch, count), _items(normal, count))
@@ -58,10 +80,13 @@ def _items(value: Value, count: int) -> tuple[Value, ...]:
     return value.items if isinstance(value, Group) and whole else (None,) * count
 
 
-def _place(value: Value) -> int | None:
-    """Return where the mark is; None where it is gone, or may be at several places."""
-    places = set()
-    for shape in value.shapes if isinstance(value, Tensor) else ():
-        found = [place for place, size in enumerate(shape) if size and size.value == _MARK]
-        places.add(found[0] if len(found) == 1 else None)
-    return places.pop() if len(places) == 1 else None
+def _place(marked: Value, found: Tensor) -> int | None:
+    """Return where the mark is; None where it may be gone, or at several places."""
+    if not isinstance(marked, Tensor):
+        return None
+    places, ranks = set(), {len(shape) for shape in marked.shapes}
+    for shape in marked.shapes:
+        at = [place for place, size in enumerate(shape) if size and size.value == _MARK]
+        places.add(at[0] if len(at) == 1 else None)
+    kept = all(len(shape) in ranks for shape in found.shapes)
+    return places.pop() if len(places) == 1 and kept else None

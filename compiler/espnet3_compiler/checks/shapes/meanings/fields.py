@@ -1,11 +1,11 @@
 """The tensors that ``forward`` of a model certainly gets: the fields of a batch that is padded."""
 
+from collections.abc import Collection
+
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.methods.forward import has_plain_batches
-from espnet3_compiler.checks.shapes.meanings.words import (
-    LENGTHS,
-)
-from espnet3_compiler.checks.shapes.tensors import any_tensor
+from espnet3_compiler.checks.shapes.meanings.words import LENGTHS
+from espnet3_compiler.checks.shapes.tensors import RANKS, any_tensor
 from espnet3_compiler.checks.shapes.values import CallArgument, CallArguments, Meaning, Tensor
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
@@ -48,10 +48,13 @@ def batch_arguments(body: FunctionBody) -> CallArguments:
     needed += [
         one for one, usual in zip(args.kwonlyargs, args.kw_defaults, strict=True) if not usual
     ]
-    named = {one.arg: CallArgument(_field(one.arg)) for one in needed}
+    names = [one.arg for one in needed]
+    named = {name: CallArgument(_field(name, names)) for name in names}
     return CallArguments(named=named, complete=False)
 
 
-def _field(name: str) -> Tensor:
-    lengths = name.endswith(LENGTHS)
-    return any_tensor((1,) if lengths else (1, 2, 3, 4, 5))._replace(meaning=Meaning(0, field=name))
+def _field(name: str, names: Collection[str]) -> Tensor:
+    """Return a field of a batch: one that has lengths has the axis that these count."""
+    counted = name + LENGTHS in names
+    ranks = RANKS[:1] if name.endswith(LENGTHS) else RANKS[counted:]
+    return any_tensor(ranks)._replace(meaning=Meaning(0, field=name))

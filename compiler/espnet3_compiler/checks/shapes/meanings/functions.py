@@ -4,7 +4,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from espnet3_compiler.checks.shapes import tensors
-from espnet3_compiler.checks.shapes.meanings.axes import meant, rank_of
+from espnet3_compiler.checks.shapes.meanings.axes import is_whole, meant, rank_of
 from espnet3_compiler.checks.shapes.meanings.words import (
     LENGTHS,
     LOG_SOFTMAX,
@@ -28,9 +28,6 @@ _CLAMPS = ("clamp", "clamp_min", "clip")
 _ITEMWISE = ("add", "sub", "mul", "div", "masked_fill", "multiply", "subtract", "pow")
 _JOINING = ("cat", "concat", "concatenate")
 _SMALL = 0.01
-_WHOLE = 3
-"""A tensor of so many dimensions has all that a batch has: others are added to it, not it to them.
-"""
 
 
 def apply_meant(name: str, given: Sequence[Value], named: Mapping[str, Value]) -> Value:
@@ -56,7 +53,7 @@ def apply_meant(name: str, given: Sequence[Value], named: Mapping[str, Value]) -
         return meant(found, None, _unchanged)
     if name == "pad_packed_sequence":
         return _unpacked(found, [*rest, None][0], named)
-    if name in _ITEMWISE and _is_whole(first):
+    if name in _ITEMWISE and is_whole(first):
         rest = [_settled(one) for one in rest]
     numbers, field = _numbers_after(name, first.meaning), _field_after(name, first.meaning, rest)
     words = {key: one for key, one in named.items() if key != "input"}
@@ -83,7 +80,7 @@ def operated_meant(found: Value, operation: ast.operator, left: Value, right: Va
         given, other = left, right
     if not isinstance(given, Tensor) or not isinstance(found, Tensor):
         return found
-    settled = _settled(other) if _is_whole(given) else other
+    settled = _settled(other) if is_whole(given) else other
     numbers = _numbers_operated(operation, given.meaning, other) if given is left else ""
     counts = given.meaning.field.endswith(LENGTHS) and not isinstance(other, Tensor)
     field = given.meaning.field if counts else ""
@@ -91,11 +88,13 @@ def operated_meant(found: Value, operation: ast.operator, left: Value, right: Va
 
 
 def over_axis(found: Value, axis: int | None) -> Value:
-    """Return a tensor with the axis noted over which a softmax was taken."""
-    rank = rank_of(found)
-    if not isinstance(found, Tensor) or axis is None or rank is None or not -rank <= axis < rank:
+    """Return a tensor with the axis noted over which a softmax was taken, where that is known."""
+    if not isinstance(found, Tensor):
         return found
-    return found._replace(meaning=found.meaning._replace(normal=axis % rank))
+    rank = rank_of(found)
+    known = axis is not None and rank is not None and -rank <= axis < rank
+    normal = axis % rank if known else None  # type: ignore[operator]
+    return found._replace(meaning=found.meaning._replace(normal=normal))
 
 
 def _over(found: Value, axis: Value) -> Value:
@@ -114,10 +113,6 @@ def _unpacked(found: Value, second: Value, named: Mapping[str, Value]) -> Value:
     if not isinstance(given, Tensor) or not isinstance(first, Constant):
         return meant(found, None, _unchanged)
     return Group((given._replace(meaning=Meaning(0 if first.value else 1)), None))
-
-
-def _is_whole(given: Tensor) -> bool:
-    return all(len(shape) >= _WHOLE for shape in given.shapes)
 
 
 def _settled(other: Value) -> Value:

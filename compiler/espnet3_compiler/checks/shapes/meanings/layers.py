@@ -6,7 +6,7 @@ Fails: ``nn.GRU(80, 32)`` for it, which goes over the items of the batch, withou
 
 from collections.abc import Sequence
 
-from espnet3_compiler.checks.shapes.meanings.axes import meant, rank_of
+from espnet3_compiler.checks.shapes.meanings.axes import is_whole, may_be_single, meant, rank_of
 from espnet3_compiler.checks.shapes.meanings.functions import over_axis
 from espnet3_compiler.checks.shapes.meanings.words import (
     LOG_SOFTMAX,
@@ -98,7 +98,7 @@ def axis_finding(layer: Layer, given: Sequence[Value]) -> Diagnostic | None:
         return None
     if len(layer.arguments) < _SIZES:  # which is reported itself
         return None
-    if _has_single_axis(first) or (layer.kind not in _RECURRENT and not _is_whole(first)):
+    if may_be_single(first) or (layer.kind not in _RECURRENT and not is_whole(first)):
         return None
     place = next((one.place for one in layer.arguments.values() if one.place), None)
     if place is None:
@@ -112,13 +112,3 @@ def axis_finding(layer: Layer, given: Sequence[Value]) -> Diagnostic | None:
         Label(span, "the first axis of what it gets is the batch"),
         help=(f"write {_FIRST}=True",),
     )
-
-
-def _is_whole(given: Tensor) -> bool:
-    """Return whether a tensor certainly has another axis than those of items and numbers."""
-    return all(len(shape) >= _SEQUENCES for shape in given.shapes)
-
-
-def _has_single_axis(given: Tensor) -> bool:
-    """Return whether a tensor may have an axis that was put in to go over the batch."""
-    return any(size and size.value == 1 for shape in given.shapes for size in shape)

@@ -10,7 +10,7 @@ lengths`` (R504); ``F.binary_cross_entropy(self.head(x), label)`` (R523); ``F.ms
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from espnet3_compiler.checks.shapes.meanings.axes import rank_of
+from espnet3_compiler.checks.shapes.meanings.axes import may_be_single, rank_of
 from espnet3_compiler.checks.shapes.meanings.pairs import compared_finding
 from espnet3_compiler.checks.shapes.meanings.words import (
     LENGTHS,
@@ -44,6 +44,9 @@ _SYMMETRIC = (*_OF_PAIRS, "kl_div")
 """Losses of which both arguments may be what a model gives."""
 
 _MADE = frozenset((SCORES, SOFTMAX, LOG_SOFTMAX, SIGMOID))
+_SOFT = {"cross_entropy": SOFTMAX, "binary_cross_entropy_with_logits": SIGMOID}
+"""What a model gives that may be the target of a loss: its first argument are then other scores."""
+
 _GIVEN = {SCORES: "scores as a layer gives them"}
 
 
@@ -123,6 +126,8 @@ def _find_order(loss: str, names: Sequence[str], given: _Given) -> Diagnostic | 
     if loss in _SYMMETRIC:
         return None
     meanings = [_meaning(given, name) for name in names]
+    if meanings[1].numbers == _SOFT.get(loss):
+        return None
     fields = {one.field for one in meanings}
     roles = [_role(one, fields) for one in meanings]
     right = ("made", "target", "input_lengths", "target_lengths")[: len(names)]
@@ -156,6 +161,8 @@ def _find_layout(loss: str, names: Sequence[str], given: _Given) -> Diagnostic |
     """Return R524 where the batch is not the second axis of what ``ctc_loss`` gets."""
     first, batch = given[names[0]], _meaning(given, names[0]).batch
     if loss != "ctc_loss" or batch in (None, 1) or not first.place:
+        return None
+    if isinstance(first.value, Tensor) and may_be_single(first.value):
         return None
     return Diagnostic(
         "R524",
