@@ -16,6 +16,7 @@ from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.empty_lists import why_no_validation
 from espnet3_compiler.checks.training.monitors import LIGHTNING, callbacks_of, scheduler_blocks
 from espnet3_compiler.checks.training.no_effect import JudgedSetting, idle_settings
+from espnet3_compiler.checks.training.trial_runs import TRIAL_EPOCHS, is_switched_to_trial
 from espnet3_compiler.checks.training.validation_intervals import number_at
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -28,7 +29,6 @@ from espnet3_schemas import TARGET
 
 _PLATEAU = "ReduceLROnPlateau"
 _STOPPING = "EarlyStopping"
-_TRIAL = 2  # epochs: as few are a trial, whose patience is that of the real training
 
 
 class _Waiting(NamedTuple):
@@ -80,7 +80,8 @@ def _waiting(config: Mapping) -> Iterator[_Waiting]:
 def _judge(waiting: _Waiting, config: Mapping) -> Iterator[JudgedSetting]:
     patience, waits = number_at(waiting.block, "patience")
     epochs, last = number_at(config.get("trainer"), "max_epochs")
-    if patience is None or (epochs and 0 < last <= _TRIAL):
+    trial = is_switched_to_trial(config.get("trainer")) or (epochs and 0 < last <= TRIAL_EPOCHS)
+    if patience is None or trial:
         return
     most = _validations(config) if waiting.watched.startswith("valid/") else None
     if most is None or waits + waiting.more < max(most.number, 1):
