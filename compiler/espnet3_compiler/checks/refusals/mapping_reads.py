@@ -322,8 +322,8 @@ class _FollowedCall:
                 node = self._value(one)
                 wanted = _TYPES.get((dotted_name(kind) or "").split(".")[-1])
                 scalar = isinstance(node, tree.Scalar) and wanted is tree.Scalar
-                unknown = node is None or wanted is None or scalar
-                return None if unknown else isinstance(node, wanted)
+                known = node is not None and not scalar
+                return isinstance(node, wanted) if known and wanted else None
             case ast.Compare(left=ast.Constant(value=str(key)), ops=[op], comparators=[one]):
                 node = self._value(one)
                 if isinstance(node, tree.Mapping) and isinstance(op, ast.In | ast.NotIn):
