@@ -121,7 +121,10 @@ def test_a_length_above_that_of_the_training(check, settings, code, place):
             "check_on_train_epoch_end: true}]}"
         ),
         "early_stopping: {patience: 4}, trainer: {max_epochs: 3, overfit_batches: 10}",
-        f"{torch_scheduler('StepLR', 'step_size: 9')}, {PER_EPOCH}, trainer: {{max_epochs: 2}}",
+        (
+            f"{torch_scheduler('StepLR', 'step_size: 9')}, {PER_EPOCH}, "
+            f"trainer: {{max_epochs: 3, fast_dev_run: true}}"
+        ),
         f"scheduler: {WARM}, trainer: {{max_steps: 2000, overfit_batches: 10}}",
         "early_stopping: {patience: 30}, trainer: {max_steps: 2000}",
         "early_stopping: {patience: 3}, trainer: {max_steps: 2000, val_check_interval: 500}",

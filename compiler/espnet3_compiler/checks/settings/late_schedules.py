@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.monitors import scheduler_blocks
 from espnet3_compiler.checks.training.no_effect import JudgedSetting, idle_settings
-from espnet3_compiler.checks.training.trial_runs import TRIAL_EPOCHS, is_switched_to_trial
+from espnet3_compiler.checks.training.trial_runs import is_switched_to_trial
 from espnet3_compiler.checks.training.validation_intervals import most_batches, number_at
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.template import is_unresolved
@@ -32,7 +32,7 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, to_python
 from espnet3_schemas import TARGET
 from espnet3_schemas.schedule_lengths import WARMUPS, LateLength, late_length
 
-_FEWEST = {"epoch": TRIAL_EPOCHS + 1, "step": 100}
+_FEWEST = {"epoch": 1, "step": 100}
 """Of which a training has more than a trial: fewer are not meant to see a schedule to its end."""
 
 

@@ -16,7 +16,7 @@ from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.empty_lists import why_no_validation
 from espnet3_compiler.checks.training.monitors import LIGHTNING, callbacks_of, scheduler_blocks
 from espnet3_compiler.checks.training.no_effect import JudgedSetting, idle_settings
-from espnet3_compiler.checks.training.trial_runs import TRIAL_EPOCHS, is_switched_to_trial
+from espnet3_compiler.checks.training.trial_runs import is_switched_to_trial
 from espnet3_compiler.checks.training.validation_intervals import number_at
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -30,6 +30,7 @@ from espnet3_schemas import TARGET
 
 _PLATEAU = "ReduceLROnPlateau"
 _STOPPING = "EarlyStopping"
+_TRIAL = 2  # epochs: as few are a trial, whose patience is that of the real training
 _OTHER_WAYS = ("stopping_threshold", "divergence_threshold", "check_on_train_epoch_end")
 """Settings by which it stops without patience, or counts more than validations."""
 
@@ -88,7 +89,7 @@ def _only_waits(block: Mapping) -> bool:
 def _judge(waiting: _Waiting, config: Mapping) -> Iterator[JudgedSetting]:
     patience, waits = number_at(waiting.block, "patience")
     epochs, last = number_at(config.get("trainer"), "max_epochs")
-    trial = is_switched_to_trial(config.get("trainer")) or (epochs and 0 < last <= TRIAL_EPOCHS)
+    trial = is_switched_to_trial(config.get("trainer")) or (epochs and 0 < last <= _TRIAL)
     if patience is None or trial:
         return
     most = _validations(config) if waiting.watched.startswith("valid/") else None

@@ -28,8 +28,6 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
 
 TRIALS = ("fast_dev_run", "overfit_batches")
 LIMITS = ("limit_train_batches", "limit_val_batches")
-TRIAL_EPOCHS = 2
-"""As few are a trial, whose other settings are those of the real training."""
 _PUBLISHING = ("pack_model", "upload_model", "pack_demo", "upload_demo")
 
 
