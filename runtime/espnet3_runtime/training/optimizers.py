@@ -170,6 +170,13 @@ def limit_epochs(trainer: Mapping[str, Any]) -> int:
     return -1 if ends else MAX_EPOCHS
 
 
+def limit_batches(batches: int, limit: float | None) -> int:
+    """Return the batches of an epoch that ``limit_train_batches`` leaves of all."""
+    if limit is None:
+        return batches
+    return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+
+
 def count_steps(
     batches: int,
     limit: float | None,
@@ -189,8 +196,7 @@ def count_steps(
         every: Of a named optimizer, which takes part in every so many-th batch: what is
             accumulated at the end of an epoch waits for the next one.
     """
-    if limit is not None:
-        batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+    batches = limit_batches(batches, limit)
     if max_epochs is None or max_epochs < 0:
         return max_steps
     if every is None:

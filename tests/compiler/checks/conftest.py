@@ -5,7 +5,8 @@ import textwrap
 import pytest
 
 from espnet3_compiler.pipeline import compile_manifest
-from tests.compiler.checks.checks_kit import MODEL
+from tests.compiler.checks import methods_kit
+from tests.compiler.checks.checks_kit import HEAD, MODEL
 
 OF_NAMES = ("R518", "R522")
 
@@ -32,4 +33,15 @@ def check(tmp_path):
         return [one for one in places if names or one[0] not in OF_NAMES]
 
     run.manifest = tmp_path / "recipe.yaml"
+    return run
+
+
+@pytest.fixture
+def found(check):
+    """Return a function that gives the findings about a recipe whose data or code is replaced."""
+
+    def run(text=methods_kit.TRAIN, *, data=methods_kit.DATA, model=methods_kit.MODEL, **files):
+        code = {f"src/{name}.py": content for name, content in files.items()}
+        return check(HEAD + text, {"src/model.py": model, "dataset/__init__.py": data, **code})
+
     return run

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.compiler.checks.checks_kit import HEAD
-from tests.compiler.checks.test_methods import DATA, MODEL
+from tests.compiler.checks.methods_kit import DATA, MODEL
 
 PAGE = (Path(__file__).parents[3] / "docs" / "lightning.md").read_text()
 ROWS = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", PAGE, re.MULTILINE))

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.compiler.checks.checks_kit import HEAD
-from tests.compiler.checks.test_methods import DATA, INFER, MODEL, TRAIN
+from tests.compiler.checks.methods_kit import DATA, INFER, MODEL, TRAIN
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ TEN = "trainer: {max_epochs: 10}"
 EACH = "dataloader: {train: {num_iters_per_epoch: 100}}"
 SETS = "{train: [{data_src_args: {split: train}}], valid: [{data_src_args: {split: dev}}]}"
 WARM = "{_target_: espnet3_runtime.training.schedulers.warmup, warmup_steps: 2500}"
+STOP = "{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: valid/loss, patience: 9"
 PER_EPOCH = "scheduler_interval: epoch"
 
 
@@ -114,6 +115,17 @@ def test_a_length_above_that_of_the_training(check, settings, code, place):
         ),
         f"early_stopping: {{patience: 9}}, {TEN}",
         "early_stopping: {patience: 4}, trainer: {max_epochs: 2}",
+        f"trainer: {{max_epochs: 3, callbacks: [{STOP}, stopping_threshold: 0.1}}]}}",
+        (
+            f"trainer: {{max_epochs: 30, check_val_every_n_epoch: 10, callbacks: [{STOP}, "
+            "check_on_train_epoch_end: true}]}"
+        ),
+        "early_stopping: {patience: 4}, trainer: {max_epochs: 3, overfit_batches: 10}",
+        (
+            f"{torch_scheduler('StepLR', 'step_size: 9')}, {PER_EPOCH}, "
+            f"trainer: {{max_epochs: 3, fast_dev_run: true}}"
+        ),
+        f"scheduler: {WARM}, trainer: {{max_steps: 2000, overfit_batches: 10}}",
         "early_stopping: {patience: 30}, trainer: {max_steps: 2000}",
         "early_stopping: {patience: 3}, trainer: {max_steps: 2000, val_check_interval: 500}",
         "early_stopping: {patience: 30}, trainer: {max_epochs: 9, val_check_interval: 0.1}",

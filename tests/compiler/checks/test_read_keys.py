@@ -55,6 +55,11 @@ def test_a_mapping_of_a_call(check):
         ("space.items()}", "space.items() if name}"),
         ("found = {", "found = 0 and {"),
         ("    for number", "    if not space:\n        return\n    for number"),
+        ("rounds=1", "rounds=0"),
+        ("in range(rounds)", "in range(rounds - 1)"),
+        ("in range(rounds)", "in rounds"),
+        ("    return kept", "    with pytest.raises(KeyError):\n        return kept"),
+        ("    return kept", "    with open('kept') as kept:\n        return kept"),
     ],
 )
 def test_code_that_may_do_without(check, old, new):
@@ -80,10 +85,13 @@ class Net:
         ("self.layers = conf['layer']", []),
         ("self.layers = [conf['layers'] for conf in size]", []),
         ("self.layers = lambda: conf['layers']", []),
+        ("for one in size: self.layers = conf['layers']", []),
+        ("for one in conf['none']: self.layers = conf['layers']", []),
+        ("for one in range(3): self.layers = conf['layers']", ["layer"]),
     ],
 )
 def test_a_mapping_of_a_class(check, body, found):
-    head = HEAD.replace("size: 8", "conf: {depth: 1, layer: 2}")
+    head = HEAD.replace("size: 8", "conf: {depth: 1, layer: 2, none: []}")
     recipe = f"{head}configs: {{training: {{dataset: {{train: [{{}}]}}}}}}\nstages: [train]\n"
     told = check(recipe, {"src/model.py": NET.replace("BODY", body)})
     assert [place for code, place in told if code == "R503"] == found

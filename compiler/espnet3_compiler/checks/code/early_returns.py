@@ -1,7 +1,8 @@
 """Loops that change something round by round, and return it at the end of their first round.
 
 Passes: ``for step in self.steps: item = step(item)`` with ``return item`` below the loop; ``for
-path in paths: return path``, which only takes the first; a round that may ``continue``.
+path in paths: return path``, which only takes the first; a round that may ``continue``, or that
+sets ``item`` anew.
 Fails: the same with ``return item`` one indentation deeper: only the first step is done.
 """
 
@@ -41,6 +42,7 @@ def _check_function(module: RecipeModule, function: FunctionNode) -> Iterator[Di
             case ast.For(body=[_, *_, ast.Return(value=ast.Name(id=name)) as last]) if (
                 _is_known_before(function, loop, name)
                 and any(_changes(step, name) for step in loop.body)
+                and not _is_set_anew(loop, name)
                 and not any(isinstance(item, ast.Continue) for item in ast.walk(loop))
             ):
                 yield _finding(module, loop, last, name)
@@ -58,6 +60,21 @@ def _is_known_before(function: FunctionNode, loop: ast.For, name: str) -> bool:
         )
         for item in ast.walk(function)
     )
+
+
+def _is_set_anew(loop: ast.For, name: str) -> bool:
+    """Return whether each round makes a variable without what it was before."""
+    steps = [one for one in loop.body if isinstance(one, ast.Assign)]
+    anew = [part for one in steps if not _mentions(one.value, name) for part in one.targets]
+    return any(_names(part, name) for part in (loop.target, *anew))
+
+
+def _names(target: ast.expr, name: str) -> bool:
+    """Return whether a variable itself is among what is assigned."""
+    match target:
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return any(_names(part, name) for part in parts)
+    return isinstance(target, ast.Name) and target.id == name
 
 
 def _changes(step: ast.stmt, name: str) -> bool:

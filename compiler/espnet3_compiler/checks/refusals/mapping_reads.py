@@ -1,15 +1,17 @@
 """What a function certainly reads of mappings and lists that a config gives it.
 
-Statements are followed in order, into the branches that known values choose, through loops over
-known values and into functions of the recipe.  What is not known ends the search, or decides
-nothing; a mapping that other code gets may be changed there, and nothing is known from then on.
+Statements are followed in order, into the branches that known values choose, through loops that
+certainly have a round and into functions of the recipe.  What is not known ends the search, or
+decides nothing; a mapping that other code gets may be changed there, and nothing is known from then
+on.
 """
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, full_name_in, function_body
+from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.signature.flow import all_nodes, all_statements, dotted_name, own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax import tree
@@ -20,6 +22,8 @@ _DEEPEST = 4
 _COPIES = ("dict", "list")
 _HARMLESS = (*_COPIES, "len", "isinstance", "sorted", "print", "str", "set", "tuple", "repr")
 _READING = ("get", "items", "keys", "values", "copy")
+_OPENING = ("open", "no_grad", "inference_mode", "catch_warnings", "TemporaryDirectory")
+"""Context managers that let an exception pass."""
 _LATER = (ast.Yield, ast.YieldFrom, ast.Await)
 _APART = (
     *(ast.BoolOp, ast.Lambda, ast.IfExp, ast.NamedExpr),
@@ -50,7 +54,10 @@ class _UnknownError(Exception):
 
 
 def missing_key(
-    library: Library, body: FunctionBody, given: Mapping[str, tree.Node]
+    library: Library,
+    body: FunctionBody,
+    given: Mapping[str, tree.Node],
+    numbers: Mapping[str, int],
 ) -> MissingKey | None:
     """Return the first key that a function certainly reads of a mapping without it.
 
@@ -58,15 +65,26 @@ def missing_key(
         library: Reads the recipe's functions.
         body: The function.
         given: Its arguments that a config writes out.
+        numbers: Those that are whole numbers, by the config or by default.
     """
-    return _FollowedCall(library, body, dict(given), _DEEPEST).run()
+    stored = _stored_names(body.node)
+    counts = {name: number for name, number in numbers.items() if name not in stored}
+    return _FollowedCall(library, body, dict(given), _DEEPEST, counts).run()
 
 
 class _FollowedCall:
     """A call of a function."""
 
-    def __init__(self, library: Library, body: FunctionBody, known: Known, depth: int) -> None:
+    def __init__(
+        self,
+        library: Library,
+        body: FunctionBody,
+        known: Known,
+        depth: int,
+        numbers: Mapping[str, int],
+    ) -> None:
         self.library, self.body, self.known, self.depth = library, body, known, depth
+        self.numbers = numbers
         self.kept = False  # whether an attribute holds something of what is known
 
     def run(self) -> MissingKey | None:
@@ -112,10 +130,15 @@ class _FollowedCall:
                     raise _UnknownError
 
     def _context(self, one: ast.With) -> Iterator[MissingKey]:
-        for context in one.items:
-            if "suppress" in ast.dump(context.context_expr):
-                raise _UnknownError
-            yield from self._reads(context.context_expr)
+        calls = [item.context_expr for item in one.items]
+        names = [dotted_name(call.func) or "" for call in calls if isinstance(call, ast.Call)]
+        if len(names) < len(calls) or not all(name.split(".")[-1] in _OPENING for name in names):
+            self._stop(one)
+            return
+        for call in calls:
+            yield from self._reads(call)
+        for name in _stored_names(one):
+            self._bind(name, None)
         yield from self._block(one.body)
 
     def _branch(self, one: ast.If) -> Iterator[MissingKey]:
@@ -127,15 +150,14 @@ class _FollowedCall:
             yield from self._block(one.body if chosen else one.orelse)
 
     def _loop(self, one: ast.For) -> Iterator[MissingKey]:
-        """Yield what the rounds of a loop miss; of one over unknown values what the first does."""
+        """Yield what the rounds of a loop miss; of one that counts what the first does."""
         yield from self._reads(one.iter)
-        items = self._items(one.iter)
-        stored = [
-            name.id
-            for name in all_nodes(one)
-            if isinstance(name, ast.Name) and not isinstance(name.ctx, ast.Load)
-        ]
-        for item in items or [()]:
+        items = [()] if self._counts(one.iter) else self._items(one.iter)
+        if items is None:
+            self._stop(one)
+            return
+        stored = _stored_names(one)
+        for item in items:
             for name in stored:
                 self._bind(name, None)
             if item:
@@ -143,6 +165,16 @@ class _FollowedCall:
             yield from self._block(one.body)
         for name in stored:
             self._bind(name, None)
+
+    def _counts(self, iterated: ast.expr) -> bool:
+        """Return whether a loop is over a range of numbers that certainly is not empty."""
+        match iterated:
+            case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]):
+                try:
+                    return bool(range(*(constant_value(one, self.numbers) for one in args)))
+                except (UnknownValueError, TypeError, ValueError):
+                    return False
+        return False
 
     def _stop(self, statement: ast.stmt) -> tuple[()]:
         """Pass over a statement that is not followed, unless it may end or change what is known."""
@@ -241,7 +273,7 @@ class _FollowedCall:
         known = _arguments(body, call, self) if body and self.depth else None
         if body is None or known is None:
             raise _UnknownError
-        inner = _FollowedCall(self.library, body, known, self.depth - 1).run()
+        inner = _FollowedCall(self.library, body, known, self.depth - 1, {}).run()
         if inner:
             yield inner
 
@@ -265,20 +297,17 @@ class _FollowedCall:
         return None if is_object else found
 
     def _items(self, expression: ast.expr) -> list[tuple[tree.Node, ...]] | None:
-        """Return what a loop goes through; None where that is not known, or nothing."""
-        found: list[tuple[tree.Node, ...]] = []
+        """Return what a loop goes through; None where that is not known."""
         match expression:
             case ast.Call(
                 func=ast.Attribute(value=owner, attr="items" | "values" as attr), args=[]
             ):
                 node = self._value(owner)
                 if isinstance(node, tree.Mapping) and has_certain_keys(node):
-                    found = [(one.key, one.value) for one in node]
-                    found = found if attr == "items" else [one[1:] for one in found]
-            case _:
-                node = self._value(expression)
-                found = [(one,) for one in node.items] if isinstance(node, tree.Sequence) else []
-        return found or None
+                    return [(one.key, one.value)[attr == "values" :] for one in node]
+                return None
+        node = self._value(expression)
+        return [(one,) for one in node.items] if isinstance(node, tree.Sequence) else None
 
     def _truth(self, test: ast.expr) -> bool | None:
         """Return whether a condition holds; None where that is not known."""
@@ -290,26 +319,29 @@ class _FollowedCall:
                 truth = self._truth(inner)
                 return None if truth is None else not truth
             case ast.Call(func=ast.Name(id="isinstance"), args=[one, kind]):
-                node, wanted = (
-                    self._value(one),
-                    _TYPES.get((dotted_name(kind) or "").split(".")[-1]),
-                )
+                node = self._value(one)
+                wanted = _TYPES.get((dotted_name(kind) or "").split(".")[-1])
                 scalar = isinstance(node, tree.Scalar) and wanted is tree.Scalar
-                return (
-                    None if node is None or wanted is None or scalar else isinstance(node, wanted)
-                )
+                known = node is not None and not scalar
+                return isinstance(node, wanted) if known and wanted else None
             case ast.Compare(left=ast.Constant(value=str(key)), ops=[op], comparators=[one]):
                 node = self._value(one)
                 if isinstance(node, tree.Mapping) and isinstance(op, ast.In | ast.NotIn):
-                    certain = has_certain_keys(node)
-                    return (
-                        (node.entry(key) is not None) == isinstance(op, ast.In) if certain else None
-                    )
+                    has_key = node.entry(key) is not None
+                    return has_key == isinstance(op, ast.In) if has_certain_keys(node) else None
         return None
 
 
 def _names(node: ast.AST) -> set[str]:
     return {one.id for one in all_nodes(node) if isinstance(one, ast.Name)}
+
+
+def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+
+
+def _stored_names(statement: ast.stmt) -> list[str]:
+    return [one.id for one in all_nodes(statement) if _is_stored(one)]
 
 
 def _is_harmless(call: ast.Call) -> bool:

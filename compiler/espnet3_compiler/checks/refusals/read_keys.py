@@ -5,11 +5,18 @@ Fails: ``space: {lr: {min: 1, max: 2}}`` of the same; ``conf: {layer: 2}`` of a 
 constructor reads ``conf["layers"]``.
 """
 
+import ast
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import FunctionBody, constructor_of, function_body
+from espnet3_compiler.checks.data.bodies import (
+    FunctionBody,
+    constructor_of,
+    default_values,
+    function_body,
+)
 from espnet3_compiler.checks.refusals.mapping_reads import MissingKey, missing_key
 from espnet3_compiler.checks.targets.nodes import find_targets, flag_value
+from espnet3_compiler.checks.training.no_effect import whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -26,27 +33,29 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R503."""
     found = []
     for path, given in _called(recipe, resolved):
-        body = _body(recipe.library, path) if given else None
-        wrong = missing_key(recipe.library, body, given) if body else None
+        parts = _parts(given)
+        body = _body(recipe.library, path) if parts else None
+        numbers = _numbers(body, given) if body else {}
+        wrong = missing_key(recipe.library, body, parts, numbers) if body else None
         if wrong:
             found.append(_finding(path, wrong))
     yield from first_per_location(found)
 
 
-def _called(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, dict[str, Node]]]:
-    """Yield what is called with mappings and lists, and these by the names of the arguments."""
+def _called(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, Mapping]]:
+    """Yield what is called, with the arguments that it is given."""
     for stage in recipe.stages:
         block = resolved.calls.get(str(stage.name.value)) if stage.call else None
         given = block.get("with") if block else None
         if stage.call and isinstance(given, Mapping):
-            yield str(stage.call.value), _plain(given)
+            yield str(stage.call.value), given
     for target in find_targets(recipe, resolved):
         path = text_of(target.node.get(TARGET))
         if target.judged and path and not flag_value(target.node, "_partial_"):
-            yield path, _plain(target.node)
+            yield path, target.node
 
 
-def _plain(given: Mapping) -> dict[str, Node]:
+def _parts(given: Mapping) -> dict[str, Node]:
     """Return the arguments that are mappings or lists and no objects."""
     return {
         one.name: one.value
@@ -56,6 +65,15 @@ def _plain(given: Mapping) -> dict[str, Node]:
             isinstance(one.value, Sequence) and any(isinstance(x, Mapping) for x in one.value.items)
         )
     }
+
+
+def _numbers(body: FunctionBody, given: Mapping) -> dict[str, int]:
+    """Return the arguments that are whole numbers, by a config or by default."""
+    found = {one.name: whole_number(one.value) for one in given}
+    for name, default in default_values(body) if not given.entry("_args_") else ():
+        value = default.value if isinstance(default, ast.Constant) else None
+        found.setdefault(name, value if isinstance(value, int) else None)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _body(library: Library, path: str) -> FunctionBody | None:

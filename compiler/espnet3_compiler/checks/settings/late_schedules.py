@@ -11,11 +11,12 @@ A trial of a few steps says nothing.  Where only the data tell how many steps th
 
 from collections.abc import Iterator
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.monitors import scheduler_blocks
 from espnet3_compiler.checks.training.no_effect import JudgedSetting, idle_settings
+from espnet3_compiler.checks.training.trial_runs import is_switched_to_trial
 from espnet3_compiler.checks.training.validation_intervals import most_batches, number_at
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.template import is_unresolved
@@ -29,12 +30,10 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_inherited, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, to_python
 from espnet3_schemas import TARGET
+from espnet3_schemas.schedule_lengths import WARMUPS, LateLength, late_length
 
-if TYPE_CHECKING:
-    from espnet3_schemas.schedule_lengths import LateLength
-
-_FEWEST = 100
-"""Steps of a trial at least: fewer are not meant to see a schedule to its end."""
+_FEWEST = {"epoch": 1, "step": 100}
+"""Of which a training has more than a trial: fewer are not meant to see a schedule to its end."""
 
 
 class _Most(NamedTuple):
@@ -59,16 +58,13 @@ def _judge_config(config: Mapping) -> Iterator[JudgedSetting]:
         node, interval = block.get("scheduler"), text_of(block.get(key))
         target = text_of(node.get(TARGET)) if isinstance(node, Mapping) else ""
         if isinstance(node, Mapping) and has_certain_keys(node) and target and interval:
-            most = _most_epochs(config) if interval == "epoch" else _most_steps(config, block)
-            yield from _judge(node, target, interval, most)
+            yield from _judge(node, target, interval, _most(config, block, interval))
 
 
 def _judge(
     node: Mapping, target: str, interval: str, most: _Most | None
 ) -> Iterator[JudgedSetting]:
     """Judge the lengths that are written in a scheduler."""
-    from espnet3_schemas.schedule_lengths import WARMUPS, late_length  # only what needs it
-
     arguments = _known_arguments(node)
     if interval == "epoch":  # a warm-up in steps is a matter of its unit
         arguments = {key: value for key, value in arguments.items() if key not in WARMUPS}
@@ -89,7 +85,7 @@ def _is_open(node: Node) -> bool:
     return isinstance(node, Mapping) or is_unresolved(node)
 
 
-def _finding(entry: Entry, late: "LateLength", interval: str, most: _Most) -> Diagnostic:
+def _finding(entry: Entry, late: LateLength, interval: str, most: _Most) -> Diagnostic:
     unit = f"{interval}s" if most.moves != 1 else interval
     return value_finding(
         "R809",
@@ -100,6 +96,13 @@ def _finding(entry: Entry, late: "LateLength", interval: str, most: _Most) -> Di
         related=tuple(Label(use_location(one.value), one.name) for one in most.entries),
         advice=(f"write a number of {interval}s of the training, or train for longer",),
     )
+
+
+def _most(config: Mapping, block: Mapping, interval: str) -> _Most | None:
+    """Return how often a scheduler moves at most; None where that is not known, or in a trial."""
+    most = _most_epochs(config) if interval == "epoch" else _most_steps(config, block)
+    long = most is not None and most.moves >= _FEWEST.get(interval, 0)
+    return most if long and not is_switched_to_trial(config.get("trainer")) else None
 
 
 def _most_epochs(config: Mapping) -> _Most | None:
@@ -119,5 +122,4 @@ def _most_steps(config: Mapping, block: Mapping) -> _Most | None:
         joined = max(number_at(trainer, "accumulate_grad_batches")[1], 1)
         total = ceil(batches[1] / (joined if block is config else 1)) * epochs.moves
         found.append(_Most(total, (*epochs.entries, batches[0])))
-    most = min(found, default=None, key=lambda one: one.moves)
-    return most if most and most.moves >= _FEWEST else None
+    return min(found, default=None, key=lambda one: one.moves)

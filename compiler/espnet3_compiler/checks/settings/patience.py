@@ -16,11 +16,13 @@ from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.empty_lists import why_no_validation
 from espnet3_compiler.checks.training.monitors import LIGHTNING, callbacks_of, scheduler_blocks
 from espnet3_compiler.checks.training.no_effect import JudgedSetting, idle_settings
+from espnet3_compiler.checks.training.trial_runs import is_switched_to_trial
 from espnet3_compiler.checks.training.validation_intervals import number_at
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.stage_graph.stage_inputs import certain_configs
+from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_inherited, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, is_null
@@ -29,6 +31,8 @@ from espnet3_schemas import TARGET
 _PLATEAU = "ReduceLROnPlateau"
 _STOPPING = "EarlyStopping"
 _TRIAL = 2  # epochs: as few are a trial, whose patience is that of the real training
+_OTHER_WAYS = ("stopping_threshold", "divergence_threshold", "check_on_train_epoch_end")
+"""Settings by which it stops without patience, or counts more than validations."""
 
 
 class _Waiting(NamedTuple):
@@ -66,10 +70,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 def _waiting(config: Mapping) -> Iterator[_Waiting]:
     effect = "early stopping never stops"
     stopping = config.get("early_stopping")
-    if isinstance(stopping, Mapping):
+    if isinstance(stopping, Mapping) and _only_waits(stopping):
         yield _Waiting(stopping, text_of(stopping.get("monitor")), 0, effect)
     for callback, name in callbacks_of(config):
-        if name.startswith(LIGHTNING) and name.endswith(f".{_STOPPING}"):
+        if name.startswith(LIGHTNING) and name.endswith(f".{_STOPPING}") and _only_waits(callback):
             yield _Waiting(callback, text_of(callback.get("monitor")), 0, effect)
     for block, _, key in scheduler_blocks(config):
         node, watched = block.get("scheduler"), text_of(block.get(key))
@@ -77,10 +81,16 @@ def _waiting(config: Mapping) -> Iterator[_Waiting]:
             yield _Waiting(node, watched, 1, f"{_PLATEAU} never lowers the rate")
 
 
+def _only_waits(block: Mapping) -> bool:
+    """Return whether early stopping has nothing but its patience to stop by."""
+    return has_certain_keys(block) and all(is_null(block.get(name)) for name in _OTHER_WAYS)
+
+
 def _judge(waiting: _Waiting, config: Mapping) -> Iterator[JudgedSetting]:
     patience, waits = number_at(waiting.block, "patience")
     epochs, last = number_at(config.get("trainer"), "max_epochs")
-    if patience is None or (epochs and 0 < last <= _TRIAL):
+    trial = is_switched_to_trial(config.get("trainer")) or (epochs and 0 < last <= _TRIAL)
+    if patience is None or trial:
         return
     most = _validations(config) if waiting.watched.startswith("valid/") else None
     if most is None or waits + waiting.more < max(most.number, 1):

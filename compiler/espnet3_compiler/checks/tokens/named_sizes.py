@@ -90,12 +90,13 @@ def _check_model(model: Mapping, tokenizers: dict[str, _Tokenizer]) -> Iterator[
         key = str(leaf.path[-1])
         for name, own in tokenizers.items():
             others = [one for one in tokenizers.values() if one.maker != own.maker]
-            sized = re.fullmatch(_SIZE.format(name, name), key)
+            word = re.escape(name)
+            sized = re.fullmatch(_SIZE.format(word, word), key)
             if sized and (other := _wrong_size(leaf.node, own, others)):
                 yield _size_finding(key, leaf.node, own, other)
                 return
             makers = {one.maker for one in others}
-            uses = output_uses(leaf.node) if re.fullmatch(_LIST.format(name), key) else ()
+            uses = output_uses(leaf.node) if re.fullmatch(_LIST.format(word), key) else ()
             for output in (output for maker, output, _ in uses if maker in makers):
                 yield _list_finding(key, leaf.node, own, output)
                 return

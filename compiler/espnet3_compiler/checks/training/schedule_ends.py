@@ -25,8 +25,9 @@ from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
-from espnet3_compiler.syntax.tree import Entry, Mapping, is_null, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, is_null, node_at, to_python
 from espnet3_schemas import TARGET
+from espnet3_schemas.schedule_lengths import planned_moves
 
 _ENDING = ("max_time", "fast_dev_run", "overfit_batches", "limit_train_batches")
 """Settings of the trainer by which a training may have fewer steps."""
@@ -77,13 +78,9 @@ def _finding(planned: _Length, length: _Length, interval: str) -> Diagnostic:
 
 def _planned(node: Mapping) -> _Length | None:
     """Return how many moves a schedule has, as it is written."""
-    total = written_entry(node, "total_steps")
-    if total:
-        number = whole_number(total.value)
-        return _Length(number, total) if number else None
-    epochs, steps = written_entry(node, "epochs"), node.get("steps_per_epoch")
-    number = (whole_number(epochs.value) or 0) * (whole_number(steps) or 0) if epochs else 0
-    return _Length(number, epochs) if epochs and number else None
+    entry = written_entry(node, "total_steps") or written_entry(node, "epochs")
+    number = planned_moves({one.name: to_python(one.value) for one in node})
+    return _Length(number, entry) if entry and number else None
 
 
 def _may_end_earlier(config: Mapping) -> bool:

@@ -24,7 +24,7 @@ from espnet3_compiler.stage_graph.kind_edges import stage_name
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import is_fixable
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
 
 TRIALS = ("fast_dev_run", "overfit_batches")
 LIMITS = ("limit_train_batches", "limit_val_batches")
@@ -44,6 +44,13 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             judged += _judge_trials(stage, trainer, users)
             judged += _judge_limits(stage, trainer, users)
     yield from first_per_location(idle_settings(judged))
+
+
+def is_switched_to_trial(trainer: Node | None) -> bool:
+    """Return whether a setting makes a training a trial of a few batches."""
+    entries = [trainer.entry(name) for name in TRIALS] if isinstance(trainer, Mapping) else []
+    values = [one.value.value for one in entries if one and isinstance(one.value, Scalar)]
+    return any(values)
 
 
 class _WeightUsers:

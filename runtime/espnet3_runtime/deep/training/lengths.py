@@ -8,13 +8,9 @@ from typing import Any, NamedTuple
 
 from espnet3_runtime.config import ConfigView, to_plain
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.training.optimizers import count_steps, limit_epochs
+from espnet3_runtime.training.optimizers import count_steps, limit_batches, limit_epochs
 from espnet3_schemas import TARGET
-from espnet3_schemas.schedule_lengths import (
-    TORCH_SCHEDULERS,
-    late_length,
-    planned_moves,
-)
+from espnet3_schemas.schedule_lengths import TORCH_SCHEDULERS, late_length, planned_moves
 
 _ANY = 10**12
 """Batches of an epoch that nobody has counted."""
@@ -55,17 +51,11 @@ def check_lengths(
     trainer = config["trainer"]
     if batches is None or any(trainer.get(key) for key in _TRIALS):
         return
-    _check_validation(probe, trainer, _limited(batches, trainer.get("limit_train_batches")))
+    _check_validation(probe, trainer, limit_batches(batches, trainer.get("limit_train_batches")))
     for schedule in () if own_steps else _schedules_of(config):
         moves, told = (_count_moves(trainer, schedule, count) for count in (batches, _ANY))
         if moves >= 0 and not _check_end(probe, config, schedule, moves):
             _check_schedule(probe, schedule, moves, told)
-
-
-def _limited(batches: int, limit: float | None) -> int:
-    if limit is None:
-        return batches
-    return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
 
 def _check_validation(probe: StageProbe, trainer: ConfigView, batches: int) -> None:

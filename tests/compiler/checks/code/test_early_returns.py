@@ -36,6 +36,9 @@ def test_loops_that_end_in_their_first_round(check, body):
         "for step in steps:\n    found = step(speech)\n    return found",
         "for step in steps:\n    speech = step(speech)\n    if speech:\n        return speech",
         "for step in steps:\n    speech = step(speech)\n    if step: continue\n    return speech",
+        "row = {}\nfor step in steps:\n    row = step(speech)\n    row[0] = 1\n    return row",
+        "step = None\nfor step in steps:\n    step = dict(step)\n    return step",
+        "a = b = 0\nfor step in steps:\n    a, b = step\n    a += 1\n    return a",
         "rows = []\nwhile True:\n    rows.append(1)\n    return rows",
     ],
 )
