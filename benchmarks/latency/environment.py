@@ -33,7 +33,7 @@ def make_environment(directory: Path, tools: Sequence[str]) -> Path:
     )
     for source in SOURCES:
         shutil.copytree(ROOT / source, target / Path(source).name, ignore=SKIPPED)
-    for found in _closure(("pyyaml", "jsonschema", "jinja2", *tools)):
+    for found in _closure(("pyyaml", "jsonschema", "jinja2", "msgspec", *tools)):
         _copy(found, target)
     subprocess.run([python, "-m", "compileall", "-q", target], check=True, capture_output=True)
     return python

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.syntax.span_key import span_key
@@ -139,7 +141,7 @@ def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]
             merged.append(finding)
         else:
             both = other.joined_with(finding, "and this in its place")
-            merged[merged.index(other)] = both._replace(help=("exchange the two",))
+            merged[merged.index(other)] = replace(both, help=("exchange the two",))
     return tuple(merged)
 
 
@@ -165,7 +167,7 @@ def _merge_exclusions(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         (shared,), (more,) = keys & known, keys - known
         advice = f"keep {shared.text}, or remove it and keep the others"
         related = (*other.related, Label(more, "this, too"))
-        merged[merged.index(other)] = other._replace(related=related, help=(advice,))
+        merged[merged.index(other)] = replace(other, related=related, help=(advice,))
     return tuple(merged)
 
 
@@ -183,7 +185,7 @@ def _with_given_paths(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...
         if f.code == "R513" and ", but " in f.message
     }
     return tuple(
-        f._replace(help=(f"write {given[place]}, which the call is given",))
+        replace(f, help=(f"write {given[place]}, which the call is given",))
         if f.code == "R413" and (place := span_key(f.primary.span)) in given
         else f
         for f in findings

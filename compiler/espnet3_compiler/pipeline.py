@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingABC
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from espnet3_compiler.checks import ALL
 from espnet3_compiler.checks.targets.check import count_targets
@@ -164,4 +165,4 @@ def _validate_configs(
         if wrong or unknown_key_paths(config, role, recipe.library):
             invalid.add(name)
         found += wrong
-    return replace(resolved, invalid=frozenset(invalid)), found
+    return replace(resolved, invalid=frozenset(invalid), memo={}), found

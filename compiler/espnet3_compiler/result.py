@@ -1,10 +1,11 @@
 """The result of a compile, and the order in which findings are reported."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from espnet3_compiler.checks.targets.unchecked import TargetCounts
 from espnet3_compiler.compose.compose import Composition
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from espnet3_compiler.build.plan import Plan
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class CompileResult:
+class CompileResult(Struct, frozen=True, eq=False, dict=True):
     """The result of every step for one manifest; None or empty where a step had no input.
 
     Attributes:

@@ -1,8 +1,10 @@
 """From a manifest and files, given as texts, through composition and resolution."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+
+from msgspec.structs import replace
 
 from espnet3_compiler.compose.compose import Composition, compose
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic

@@ -1,10 +1,10 @@
 """Which findings are left out because another one explains them, and which only look so."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from espnet3_compiler.deduplicate import without_consequences
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -188,7 +188,7 @@ def test_a_place_of_another_file_is_another_place(outcome: CompileResult) -> Non
         (("R103", "!x"), ("R603", "tagged")),
         (("R210", "[one, two]"), ("R604", "one")),
     ):
-        far = make(other)._replace(primary=Label(span(other[1], COPY)))
+        far = replace(make(other), primary=Label(span(other[1], COPY)))
         assert len(kept(outcome, make(cause), far)) == 2
 
 
@@ -255,7 +255,7 @@ def test_a_reference_to_an_argument_that_a_model_lacks(tmp_path: Path) -> None:
         ("one", '"${configs.net.one}" names nothing', 2),
     ):
         assert len(kept(outcome, absent, found("R301", text, message))) == count
-    elsewhere = absent._replace(primary=Label(outcome.recipe.name.span))
+    elsewhere = replace(absent, primary=Label(outcome.recipe.name.span))
     named = found("R301", "one", '"${models.net.one}" names nothing')
     assert len(kept(outcome, elsewhere, named)) == 2
 

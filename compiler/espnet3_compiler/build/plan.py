@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas.build_records import Stage
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(Struct, frozen=True):
     """A file that the build was compiled from; the path is relative to the recipe directory."""
 
     path: str
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigPlan:
+class ConfigPlan(Struct, frozen=True):
     """A composed config: its role (None for a free-form one), value and sources."""
 
     name: str
@@ -27,8 +27,7 @@ class ConfigPlan:
     sources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelPlan:
+class ModelPlan(Struct, frozen=True):
     """A model node with its references resolved."""
 
     name: str
@@ -48,8 +47,7 @@ class StagePlan(Stage):
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A build.
 
     Attributes:

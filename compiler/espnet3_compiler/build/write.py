@@ -10,8 +10,10 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.build.lock import CODE, call_file
 from espnet3_compiler.filesystem import read_error
@@ -26,8 +28,7 @@ class ForeignFiles(Exception):  # noqa: N818 - no fault of the compiler
     """The directory holds files that espnet3-compile did not write."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildChanges:
+class BuildChanges(Struct, frozen=True):
     """What writing does to a build.
 
     Attributes:

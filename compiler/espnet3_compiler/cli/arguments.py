@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.filesystem import is_directory, is_file, path_exists
 from espnet3_schemas.terminal import terminal_columns
@@ -24,7 +25,7 @@ EPILOG = (
 )
 
 
-class Arguments(NamedTuple):
+class Arguments(Struct, frozen=True):
     """The options of the command line; see the help texts."""
 
     manifests: Sequence[Path]

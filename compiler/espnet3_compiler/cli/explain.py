@@ -22,7 +22,7 @@ def list_codes() -> str:
     names = max(len(each.name) for each in CODES)
     return "".join(
         f"{each.number:{numbers}}  {each.name:{names}}  {each.severity:7}  {each.summary}\n"
-        for each in sorted(CODES)
+        for each in sorted(CODES, key=lambda each: each.number)
     )
 
 

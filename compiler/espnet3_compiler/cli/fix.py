@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit
 from espnet3_compiler.filesystem import refusal, write_atomically
@@ -13,8 +14,7 @@ from espnet3_compiler.result import CompileResult
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class FixPlan:
+class FixPlan(Struct, frozen=True):
     """The certain fixes and the files that they change.
 
     Attributes:

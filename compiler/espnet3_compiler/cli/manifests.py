@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.cli.arguments import MANIFEST
 from espnet3_compiler.cli.owners import (
@@ -22,7 +23,7 @@ CHECKED = (*YAML, ".py")
 """What files end with that a manifest may stand for."""
 
 
-class FoundManifests(NamedTuple):
+class FoundManifests(Struct, frozen=True):
     """The manifests of a command line.
 
     Attributes:

@@ -4,11 +4,12 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from dataclasses import replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.targets.unchecked import TargetCounts, unchecked_findings
 from espnet3_compiler.cli.arguments import Arguments
@@ -52,7 +53,7 @@ def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> in
     return max(codes)
 
 
-class _Checked(NamedTuple):
+class _Checked(Struct, frozen=True):
     """What is reported of a manifest that another process has checked.
 
     Attributes:

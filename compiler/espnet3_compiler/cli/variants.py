@@ -7,8 +7,10 @@ checked: their first lines, all comments, say ``# replaces: training``.
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.targets.unchecked import TargetCounts
 from espnet3_compiler.cli.arguments import MANIFEST
@@ -33,8 +35,7 @@ HEAD_BYTES = 4096
 """How much of a file is read to find the line."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigVariant:
+class ConfigVariant(Struct, frozen=True):
     """A config that says which one it replaces.
 
     Attributes:

@@ -1,7 +1,8 @@
 """What a recipe comes to: its settings, stages, models and configs, each value with its place."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from espnet3_compiler.build.plan import Plan, StagePlan
 from espnet3_compiler.diagnostics.source import Span
@@ -15,24 +16,21 @@ DEFAULT = "the default"
 """The place of a value that stands in no file of the recipe."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedValue:
+class PlacedValue(Struct, frozen=True):
     """A value, and the place where it is written, as ``conf/training.yaml:12:5``."""
 
     value: Plain
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecipePart:
+class RecipePart(Struct, frozen=True):
     """A stage, model or config: where it is declared, and its values by their paths."""
 
     place: str
     values: Mapping[str, PlacedValue]
 
 
-@dataclass(frozen=True, slots=True)
-class RecipeContents:
+class RecipeContents(Struct, frozen=True):
     """What a recipe comes to after composition.
 
     Attributes:

@@ -1,8 +1,10 @@
 """The differences between what two recipes come to."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.comparison.contents import PlacedValue, RecipeContents, RecipePart
 from espnet3_compiler.syntax.tree import Plain
@@ -12,8 +14,7 @@ DIRECTORIES = ("exp_dir", "data_dir")
 """Settings that values begin with: a recipe of another name differs in them and nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecipeDifference:
+class RecipeDifference(Struct, frozen=True):
     """One difference.
 
     Attributes:

@@ -7,9 +7,10 @@ Defaults are those of the role of the extending config.
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.compose.inheritance import ConfigLayers, collect_layers, inheritance_chain
 from espnet3_compiler.compose.merge import Copies, MergeRecord, merge_nodes
@@ -35,7 +36,7 @@ _RepairedLayers = dict[tuple[int, str | None], tuple[Mapping, tuple[Diagnostic, 
 """Layers with their keys as they were meant, by identity and role: configs share bases."""
 
 
-class Composition(NamedTuple):
+class Composition(Struct, frozen=True):
     """The recipe after composition.
 
     Attributes:
@@ -120,7 +121,7 @@ def _parse_overrides(
     return result, found
 
 
-class _BaseLayers(NamedTuple):
+class _BaseLayers(Struct, frozen=True):
     """What lies below the layers of a config in a role; nothing below a free-form one."""
 
     role: str | None
@@ -135,7 +136,7 @@ def _base_layers(role: str | None, system: System) -> _BaseLayers:
     return _BaseLayers(role, slot, (schema_defaults(slot), *added))
 
 
-class _Shared(NamedTuple):
+class _Shared(Struct, frozen=True):
     """What configs have in common.
 
     Attributes:

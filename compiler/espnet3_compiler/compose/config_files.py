@@ -4,7 +4,9 @@ import os
 import posixpath
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -30,7 +32,7 @@ from espnet3_schemas import ROLES, load
 MAX_CANDIDATES = 500
 
 
-class ConfigFile(NamedTuple):
+class ConfigFile(Struct, frozen=True):
     """The mapping and the text of a file, both None where it could not be read."""
 
     node: Mapping | None = None
@@ -102,7 +104,7 @@ class ConfigFileReader:
         if near is None or isinstance(error, OutsideRoot) or path_exists(path):
             return finding
         fix = spelling_fix(file.span, str(file.value), near, known)
-        return finding._replace(help=did_you_mean(near), fix=fix)
+        return replace(finding, help=did_you_mean(near), fix=fix)
 
 
 def outside_recipe(span: Span, path: str) -> Diagnostic:
@@ -133,7 +135,7 @@ def _yaml_files(directory: Path) -> list[str]:
     return [path.relative_to(directory).as_posix() for path in first]
 
 
-class _RoleMismatch(NamedTuple):
+class _RoleMismatch(Struct, frozen=True):
     """The role that a file is written in, and the first key that shows it."""
 
     role: str

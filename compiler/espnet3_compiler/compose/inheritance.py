@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping as MappingABC
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.compose.config_files import (
     ConfigFile,
@@ -23,7 +25,7 @@ from espnet3_compiler.syntax.unknown_name import unknown_name
 MAX_CHAIN_LENGTH = 20
 
 
-class ConfigLayers(NamedTuple):
+class ConfigLayers(Struct, frozen=True):
     """The layers of one declaration.
 
     Attributes:
@@ -194,4 +196,4 @@ def _unknown_option(name: str, path: Path, parts: dict[str, ConfigLayers]) -> Di
     option = Scalar(name, _option_span(name, path))
     found = unknown_name("R309", f'no config is called "{name}"', option, parts)
     near = closest_match(name, parts)
-    return found._replace(help=(f'did you mean "--{near}_config"?',) if near else (), fix=None)
+    return replace(found, help=(f'did you mean "--{near}_config"?',) if near else (), fix=None)

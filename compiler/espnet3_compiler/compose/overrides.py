@@ -1,7 +1,8 @@
 """Parse ``--set name.key=value``, and merge the value into the config or model that it names."""
 
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.compose.merge import MergeRecord, merge_nodes
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -16,7 +17,7 @@ MAX_KEYS = 32
 _KEY = r"[^.\[\]=\s]+"
 
 
-class Override(NamedTuple):
+class Override(Struct, frozen=True):
     """A parsed ``--set``: the name of a config, a model or ``recipe``, a path in it, a value."""
 
     name: Scalar

@@ -5,11 +5,12 @@ a default ``_target_`` stay when the target changes, as they do in ESPnet3.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from os.path import normpath
 from pathlib import Path
 
 import yaml
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from espnet3_compiler.convert.launched.template import ConfigTemplate
 from espnet3_compiler.convert.notes import Notes, became, key_place, lost
@@ -23,8 +24,7 @@ _DEFAULTS_FOLDER = Path(__file__).parent / "espnet3_defaults"
 MERGED = became("one file", "a config here is one file, and a variant says extends")
 
 
-@dataclass
-class RecipeReader:
+class RecipeReader(Struct):
     """Reads the files of one recipe.
 
     Attributes:

@@ -5,7 +5,7 @@ noted. ``key_lists`` then goes through the files and puts each key into one of t
 key that is neither marked nor noted was read by nobody: it is not carried.
 """
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.syntax.tree import Entry, Node, children
@@ -17,8 +17,7 @@ Place = tuple[str, int]
 """A file and the offset of a key in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What becomes of a key.
 
     Attributes:
@@ -50,8 +49,7 @@ def lost(why: str) -> Outcome:
     return Outcome(NOT_CARRIED, "", why)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyNote:
+class KeyNote(Struct, frozen=True):
     """One key of the ESPnet3 recipe, or something in its code.
 
     Attributes:
@@ -69,8 +67,7 @@ class KeyNote:
     text: str = ""
 
 
-@dataclass
-class Notes:
+class Notes(Struct):
     """Collects what becomes of keys.
 
     Attributes:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from espnet3_compiler.convert.configs import inference, metrics, models, publication, training
 from espnet3_compiler.convert.configs.artifacts import (
@@ -35,8 +37,7 @@ FOLDERS = {
 }
 
 
-@dataclass(frozen=True)
-class ConvertedConfig:
+class ConvertedConfig(Struct, frozen=True):
     """A config of ours and the file that it comes from.
 
     Attributes:
@@ -54,8 +55,7 @@ class ConvertedConfig:
     settings: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class ConvertedRecipe:
+class ConvertedRecipe(Struct, frozen=True):
     """The translated configs of a recipe.
 
     Attributes:
@@ -137,8 +137,7 @@ def _own_roles(launched: LaunchedSystem) -> dict[str, str | None]:
 Roots = Mapping[RoleFile, Tree]
 
 
-@dataclass
-class _Translator:
+class _Translator(Struct):
     """Translates the configs of one recipe, called ``name``."""
 
     directory: Path

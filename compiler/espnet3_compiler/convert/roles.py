@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from espnet3_compiler.convert.launched.system import LaunchedSystem
 from espnet3_compiler.convert.load import listed_defaults
@@ -28,8 +29,7 @@ ROLE_KEYS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RoleFile:
+class RoleFile(Struct, frozen=True):
     """A config file of the recipe."""
 
     path: Path

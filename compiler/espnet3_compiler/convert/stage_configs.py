@@ -1,7 +1,9 @@
 """The configs of stages that are methods of the ESPnet3 System: what these read, as it was."""
 
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.convert.configs.artifacts import INFERENCE_DIR
 from espnet3_compiler.convert.configs.draft import Block
@@ -16,8 +18,7 @@ KNOWN_ROLES = frozenset(KIND_ROLES.values())
 """Keys that a System of ESPnet3 reads when it is made."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageConfig:
+class StageConfig(Struct, frozen=True):
     """The config of one role of a method of the System.
 
     Attributes:

@@ -6,7 +6,8 @@ which only a run can know.
 """
 
 import posixpath
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from espnet3_compiler.convert.notes import Notes, lost
 from espnet3_compiler.expressions.nodes import Call, JoinedKey, Lookup
@@ -32,8 +33,7 @@ class _UnresolvableReference(Exception):  # noqa: N818 - caught in this file
     """A reference that cannot be carried; the text says why."""
 
 
-@dataclass
-class Interpolator:
+class Interpolator(Struct):
     """Interpolates inside one config.
 
     Attributes:

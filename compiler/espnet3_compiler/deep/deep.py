@@ -1,6 +1,7 @@
 """``--deep``: find the mistakes that show only when the recipe's code runs."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.deep.findings import (
     model_summaries,
@@ -16,8 +17,7 @@ from espnet3_compiler.result import CompileResult, sort_findings
 from espnet3_schemas.installation import install_command
 
 
-@dataclass(frozen=True, slots=True)
-class DeepResult:
+class DeepResult(Struct, frozen=True):
     """The result of one manifest.
 
     Attributes:

@@ -7,10 +7,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from msgspec import Struct
 
 PROBE_MODULE = "espnet3_runtime.deep"
 REQUIRED_PACKAGES = ("espnet3_runtime", "torch", "numpy")
@@ -30,16 +31,14 @@ PROBE_ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeLimits:
+class ProbeLimits(Struct, frozen=True):
     """How long the probe of one recipe may take, in seconds, and its memory, in bytes."""
 
     seconds: float = 120.0
     memory: int = 8 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
+class ProbeResult(Struct, frozen=True):
     """The output of the probe.
 
     Attributes:

@@ -5,12 +5,14 @@ R5xx targets, R6xx shape, R7xx files, R8xx settings without effect, R9xx ``--dee
 preflight of ``run.py``.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 Severity = Literal["error", "warning"]
 
 
-class Code(NamedTuple):
+class Code(Struct, frozen=True):
     """A kind of finding; ``docs/diagnostics.md`` has a wrong and a right example of each."""
 
     number: str

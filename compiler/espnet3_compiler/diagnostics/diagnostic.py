@@ -1,26 +1,28 @@
 """A mistake of the user, as a value."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.source import Span
 
 
-class Label(NamedTuple):
+class Label(Struct, frozen=True):
     """A span and a short text about it, which may be empty."""
 
     span: Span
     text: str = ""
 
 
-class Edit(NamedTuple):
+class Edit(Struct, frozen=True):
     """A replacement of a span of a file."""
 
     span: Span
     text: str
 
 
-class Fix(NamedTuple):
+class Fix(Struct, frozen=True):
     """Edits that mend a finding.
 
     Attributes:
@@ -34,7 +36,7 @@ class Fix(NamedTuple):
     certain: bool = False
 
 
-class Diagnostic(NamedTuple):
+class Diagnostic(Struct, frozen=True):
     """One finding.
 
     Attributes:
@@ -69,6 +71,6 @@ class Diagnostic(NamedTuple):
         fix, fixes = self.fix, [other.fix for other in others if other.fix]
         if fix and fixes:
             edits = (*fix.edits, *(edit for one in fixes for edit in one.edits))
-            fix = fix._replace(edits=edits, certain=all(one.certain for one in (fix, *fixes)))
+            fix = replace(fix, edits=edits, certain=all(one.certain for one in (fix, *fixes)))
         labels = (*self.related, *(Label(other.primary.span, text) for other in others))
-        return self._replace(related=labels, fix=fix)
+        return replace(self, related=labels, fix=fix)

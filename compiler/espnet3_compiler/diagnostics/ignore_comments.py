@@ -4,7 +4,8 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -16,7 +17,7 @@ _CODES = r"#[ \t]*espnet3:[ \t]*ignore[ \t]+(R\d+(?:[ \t]*,[ \t]*R\d+)*)(?![^\s]
 _CODE = r"R\d+"
 
 
-class IgnoreComment(NamedTuple):
+class IgnoreComment(Struct, frozen=True):
     """A comment that is meant for this program.
 
     Attributes:

@@ -1,16 +1,16 @@
 """The texts of a recipe, and spans of them."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 SourceKind = Literal["file", "set", "schema", "system"]
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
+class Source(Struct, frozen=True, eq=False, dict=True):
     """One text: a YAML file, a ``--set`` argument, or the defaults of a schema or a System.
 
     Attributes:
@@ -46,7 +46,7 @@ class Source:
         return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
 
 
-class Span(NamedTuple):
+class Span(Struct, frozen=True):
     """A part of a source: code points ``start`` (included) to ``end`` (not included)."""
 
     source: Source
@@ -64,7 +64,7 @@ class Span(NamedTuple):
         return same and outer.start <= self.start and self.end <= outer.end
 
 
-class ProvenanceStep(NamedTuple):
+class ProvenanceStep(Struct, frozen=True):
     """One step between the location where a value is written and the location where it is used.
 
     Attributes:
@@ -76,7 +76,7 @@ class ProvenanceStep(NamedTuple):
     span: Span
 
 
-class Region(NamedTuple):
+class Region(Struct, frozen=True):
     """Lines and columns from 1, in code points; the end is not included."""
 
     line: int

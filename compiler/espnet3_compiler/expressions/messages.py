@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -29,7 +31,7 @@ def unknown_key(
     message = f'"{reference.text}" names nothing: {problem}'
     names = [name for name in known if name]
     found = unknown_name("R301", message, Scalar(str(key.name), key.span), names, rows=rows)
-    return found if key.span.text == key.name else found._replace(fix=None)
+    return found if key.span.text == key.name else replace(found, fix=None)
 
 
 def above_root(reference: Span) -> Diagnostic:
@@ -93,7 +95,7 @@ def not_in_row(
         return _incomplete_row(reference, name, place, given[0])
     known = [entry.name for entry in row]
     found = unknown_key(reference, keys[0], f'the row of the matrix has no "{name}"', known)
-    return found._replace(related=(*listed, *found.related))
+    return replace(found, related=(*listed, *found.related))
 
 
 def _incomplete_row(reference: Span, name: str, row: Span, other: Entry) -> Diagnostic:
@@ -151,7 +153,7 @@ def unknown_resolver(call: Call) -> Diagnostic:
         found = unknown_name("R303", message, name, KNOWN_RESOLVERS)
         if found.fix is None and re.fullmatch(_PATH_ARGUMENT, argument):
             dotted = f'for a part of "{call.name}" write "${{{call.name}.{argument}}}"'
-            found = found._replace(help=(dotted,))
+            found = replace(found, help=(dotted,))
         return found
     return Diagnostic(
         "R303",
@@ -189,7 +191,7 @@ def not_text(place: Span, node: Node) -> Diagnostic:
         "R307",
         f'"{place.text}" is {describe_type(node)} and cannot stand inside a text',
         Label(place, f"fetches {describe_type(node)}"),
-        related=(Label(node.span._replace(end=end), "the value is here"),),
+        related=(Label(replace(node.span, end=end), "the value is here"),),
         help=("refer to one of its parts, or let the reference be the whole value",),
     )
 

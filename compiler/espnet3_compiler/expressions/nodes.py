@@ -1,6 +1,6 @@
 """The nodes of a text with references."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.source import Span
 
@@ -15,20 +15,20 @@ KNOWN_RESOLVERS = (
 """Every resolver; ``oc.env`` is bound when a stage runs, ``oc.select`` is a kind of reference."""
 
 
-class Key(NamedTuple):
+class Key(Struct, frozen=True):
     """One step of a path: a name or number, or a reference to one."""
 
     name: "str | Lookup | Call | JoinedKey"
     span: Span
 
 
-class JoinedKey(NamedTuple):
+class JoinedKey(Struct, frozen=True):
     """A name of which ``${matrix.NAME}`` is a part, as ``tune_${matrix.round}``."""
 
     parts: "tuple[str | Lookup | Call, ...]"
 
 
-class Lookup(NamedTuple):
+class Lookup(Struct, frozen=True):
     """``${a.b}``; ``dots`` counts the leading dots of a relative path."""
 
     dots: int
@@ -36,7 +36,7 @@ class Lookup(NamedTuple):
     span: Span
 
 
-class Argument(NamedTuple):
+class Argument(Struct, frozen=True):
     """An argument of a resolver; without quotes, ``null``, ``true`` and numbers mean themselves."""
 
     parts: "Template"
@@ -44,7 +44,7 @@ class Argument(NamedTuple):
     span: Span
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True):
     """``${name:argument,…}``."""
 
     name: str

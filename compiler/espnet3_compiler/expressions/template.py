@@ -9,7 +9,8 @@ names.  Beyond it, ``${matrix.NAME}`` may be a part of a key: ``${stages.tune_${
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -28,7 +29,7 @@ MAX_NESTED = 80
 """Levels of references inside references after resolution."""
 
 
-class RuntimeReference(NamedTuple):
+class RuntimeReference(Struct, frozen=True):
     """A reference whose value is known only when a stage runs, in its normal spelling."""
 
     text: str

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -24,7 +25,7 @@ STAGE_STEPS = 3
 """``stages``, the name of a stage and the name of an output."""
 
 
-class LookupTarget(NamedTuple):
+class LookupTarget(Struct, frozen=True):
     """Where a reference leads.
 
     Attributes:

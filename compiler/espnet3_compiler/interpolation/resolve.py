@@ -3,6 +3,8 @@
 import os
 from collections.abc import Mapping as MappingABC
 
+from msgspec.structs import replace
+
 from espnet3_compiler.compose.compose import bases_only
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions import messages as findings
@@ -112,7 +114,7 @@ def _report_if_runtime(
             found = findings.known_at_runtime(late.span, why, hint)
             if not late.span.lies_in(node.span):  # it came through a name
                 place = Label(node.span, "needed now")
-                found = found._replace(primary=place, related=(found.primary,))
+                found = replace(found, primary=place, related=(found.primary,))
             state.report(owner, found)
 
 

@@ -10,7 +10,8 @@ import os
 import posixpath
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.compose.config_files import outside_recipe
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -24,7 +25,7 @@ from espnet3_compiler.syntax.tree import Node, Scalar, Sequence
 MAX_LINES = 100_000
 
 
-class ResolverRequest(NamedTuple):
+class ResolverRequest(Struct, frozen=True):
     """A call of a resolver.
 
     Attributes:
@@ -40,7 +41,7 @@ class ResolverRequest(NamedTuple):
     span: Span
 
 
-class ResolverResult(NamedTuple):
+class ResolverResult(Struct, frozen=True):
     """The value of a resolver, or a finding; and the file that it read."""
 
     node: Node | None = None
@@ -48,7 +49,7 @@ class ResolverResult(NamedTuple):
     source: Source | None = None
 
 
-class Resolver(NamedTuple):
+class Resolver(Struct, frozen=True):
     """A resolver; ``form`` shows how it is written."""
 
     form: str

@@ -1,7 +1,8 @@
 """Completion inside ``${…}``: names of the manifest, keys, and the outputs that stages have."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.expressions.nodes import KNOWN_RESOLVERS, MATRIX, NAMESPACES
 from espnet3_compiler.lsp.cursor import MARK, Cursor
@@ -10,7 +11,7 @@ from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, node_at
 
 
-class Suggestion(NamedTuple):
+class Suggestion(Struct, frozen=True):
     """A word that may be typed.
 
     Attributes:

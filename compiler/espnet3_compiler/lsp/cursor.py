@@ -6,7 +6,8 @@ value, with the lines below left out, and without other lines that are wrong the
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.lsp.readable import without_other_lines
@@ -21,7 +22,7 @@ _ITEM = re.compile(r"[ \t]*(?:-[ \t]+)*$")
 _CLOSING = {"{": "}", "[": "]"}
 
 
-class Cursor(NamedTuple):
+class Cursor(Struct, frozen=True):
     """What is being typed.
 
     Attributes:

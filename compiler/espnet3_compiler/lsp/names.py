@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.expressions.nodes import NAMESPACES
@@ -15,7 +17,7 @@ from espnet3_compiler.syntax.offsets import scalar_span
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, children, walk_scalars
 
 
-class NameUse(NamedTuple):
+class NameUse(Struct, frozen=True):
     """A name where it is written.
 
     Attributes:
@@ -49,7 +51,7 @@ def name_uses(result: CompileResult, buffers: Buffers) -> list[NameUse] | None:
         found += _in_manifest(tree) if is_manifest else _in_config(tree)
     stages = {use.name for use in found if use.block == "stages" and use.declares}
     known = [use for use in found if use.block != "init" or use.name in stages]
-    return [use._replace(block="stages") if use.block == "init" else use for use in known]
+    return [replace(use, block="stages") if use.block == "init" else use for use in known]
 
 
 def recipe_files(result: CompileResult) -> list[FilePath]:

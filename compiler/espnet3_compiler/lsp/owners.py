@@ -1,7 +1,9 @@
 """Find the manifests that a file belongs to, which are checked when it changes."""
 
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.cli.arguments import MANIFEST
 from espnet3_compiler.cli.owners import (
@@ -18,7 +20,7 @@ MOST = 4
 """How many manifests are checked for one file."""
 
 
-class Check(NamedTuple):
+class Check(Struct, frozen=True):
     """What is compiled for a file: a manifest, and configs in the place of those it names."""
 
     manifest: Path
@@ -51,7 +53,7 @@ def _in_place(path: Path, buffers: Buffers) -> tuple[Check, ...]:
     text = buffer_of(path, buffers) or ""
     names = [name[0] for name in replaced_names(text)]
     found = [(one, name) for one in near for name in names if has_word(one, name, buffers)]
-    replaced = tuple(_check(one)._replace(replaced=((name, path),)) for one, name in found)
+    replaced = tuple(replace(_check(one), replaced=((name, path),)) for one, name in found)
     return replaced or tuple(map(_check, near[:1]))
 
 

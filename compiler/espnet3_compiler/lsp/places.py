@@ -3,7 +3,9 @@
 import json
 import re
 from pathlib import Path as FilePath
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from espnet3_compiler.filesystem import real_path
 from espnet3_compiler.manifest.lower import config_roles
@@ -19,7 +21,7 @@ _SCHEMA_LINE = re.compile(r"\$schema=\S*?(\w+)\.schema\.json")
 _DECLARED = ("configs", "models")
 
 
-class Document(NamedTuple):
+class Document(Struct, frozen=True):
     """A YAML file of a recipe.
 
     Attributes:
@@ -69,7 +71,7 @@ def document_of(path: FilePath, text: str, result: CompileResult) -> Document:
     return Document(result, tuple(mine), role, is_manifest=False)
 
 
-class SchemaPlace(NamedTuple):
+class SchemaPlace(Struct, frozen=True):
     """A place in a document.
 
     Attributes:

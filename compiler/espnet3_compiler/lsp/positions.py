@@ -1,15 +1,14 @@
 """Offsets of texts and the positions of the protocol, which count lines and code units."""
 
-from typing import NamedTuple
-
 from lsprotocol.types import Location, Position, Range
+from msgspec import Struct
 from pygls.workspace import PositionCodec
 
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.filesystem import real_path
 
 
-class Positions(NamedTuple):
+class Positions(Struct, frozen=True):
     """Converts in the encoding that the editor chose, UTF-16 unless it chose another.
 
     Attributes:

@@ -2,9 +2,9 @@
 
 import gc
 from pathlib import Path
-from typing import NamedTuple
 
 from lsprotocol import types
+from msgspec import Struct
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
@@ -23,7 +23,7 @@ GC_THRESHOLD = 500_000
 midst of one is a tenth of what a person waits."""
 
 
-class Asked(NamedTuple):
+class Asked(Struct, frozen=True):
     """A place in a text that an editor asks about.
 
     Attributes:

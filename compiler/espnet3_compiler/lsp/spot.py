@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.expressions.nodes import Call, JoinedKey, Lookup, Template
@@ -12,7 +13,7 @@ from espnet3_compiler.syntax.read import load_source, read_text
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, children
 
 
-class Spot(NamedTuple):
+class Spot(Struct, frozen=True):
     """What stands at an offset.
 
     Attributes:

@@ -2,7 +2,8 @@
 
 import ast
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.signature.classes import attributes_of
 from espnet3_compiler.signature.definitions import (
@@ -26,7 +27,7 @@ DEEPEST = 4
 """How many ``from … import *`` are followed."""
 
 
-class Definition(NamedTuple):
+class Definition(Struct, frozen=True):
     """The statement that a dotted path leads to: its module, its name and the line of that."""
 
     location: ModuleLocation
@@ -34,7 +35,7 @@ class Definition(NamedTuple):
     line: int
 
 
-class Member(NamedTuple):
+class Member(Struct, frozen=True):
     """A name below a dotted path, and whether it is a ``module``, ``class`` or ``function``."""
 
     name: str

@@ -8,6 +8,8 @@ still checked.
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -79,7 +81,7 @@ def lower(
         globals=Mapping(tuple(_lower_global(root, name) for name in GLOBALS), root.span),
         models=models,
         configs=tuple(
-            config._replace(name=substitute_text(role, config.name))
+            replace(config, name=substitute_text(role, config.name))
             if (role := result.likely_roles.get(str(config.name.value)))
             else config
             for config in (*configs, *offered)
@@ -102,7 +104,7 @@ def _missing_stages(root: Mapping, system: System) -> tuple[Diagnostic, ...]:
     found = missing_key(Instance(root, "", None, schema), "stages", schema)
     if WILDCARD in system.kinds:
         hint = f'install the package of "{system.name.value}", which may declare them'
-        found = found._replace(help=(*found.help, hint))
+        found = replace(found, help=(*found.help, hint))
     return (found,)
 
 

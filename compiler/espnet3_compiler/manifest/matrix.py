@@ -6,7 +6,7 @@ of the row. Other ``${matrix.NAME}`` are left to the resolver, which knows the r
 config and model.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.nodes import MATRIX

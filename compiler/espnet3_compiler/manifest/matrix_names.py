@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
+
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.matrix_values import fill_text, row_name
 from espnet3_compiler.manifest.row_ids import ID
@@ -126,6 +128,6 @@ def merge_row_findings(
         if "${matrix." in finding.primary.span.text:
             message = re.sub(_VALUE, "", message)
         if finding.fix and any("${matrix." in edit.span.text for edit in finding.fix.edits):
-            finding = finding._replace(fix=None)  # noqa: PLW2901
+            finding = replace(finding, fix=None)  # noqa: PLW2901
         first.setdefault((finding.code, span_key(finding.primary.span), message), finding)
     return tuple(first.values())

@@ -6,8 +6,9 @@ Fails: a name without values, a value twice, a row that ``exclude`` names and th
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import islice, product
+
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.nodes import MATRIX
@@ -233,12 +234,12 @@ def _unknown_value(entry: Entry, values: tuple[Node, ...]) -> Diagnostic:
     written = Scalar(entry.value.span.text.strip("'\""), entry.value.span)
     texts = [value.span.text for value in values]
     message = f'exclude matches no row: "{entry.name}" of the matrix is never {written.value}'
-    finding = unknown_name("R604", message, written, texts)._replace(fix=None)
+    finding = replace(unknown_name("R604", message, written, texts), fix=None)
     if not isinstance(entry.value.value, str):
-        return finding._replace(help=())
+        return replace(finding, help=())
     if written.value in [text.strip("'\"") for text in texts]:
         advice = "write it as it stands in the matrix, with or without quotes"
-        return finding._replace(help=(advice,))
+        return replace(finding, help=(advice,))
     return finding
 
 

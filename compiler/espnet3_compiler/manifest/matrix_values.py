@@ -1,6 +1,6 @@
 """Fill the values of a matrix into the names that a group gives and uses."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import ProvenanceStep

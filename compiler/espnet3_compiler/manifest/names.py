@@ -2,7 +2,9 @@
 
 from collections.abc import Collection
 from keyword import iskeyword
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -17,7 +19,7 @@ from espnet3_compiler.syntax.unknown_name import unknown_name
 from espnet3_schemas.initial_weights import split_init_from
 
 
-class DeclaredNames(NamedTuple):
+class DeclaredNames(Struct, frozen=True):
     """The names of stages.
 
     Attributes:
@@ -126,7 +128,7 @@ def find_stage(
     message = f'stage "{item.name.value}" names a stage "{name}" that is not declared'
     rows = groups.rows_hint("stages", name)
     found = unknown_name("R205", message, written, others, "declare it under stages", rows=rows)
-    found = found._replace(help=(*found.help, ROW_ADVICE)) if rows else found
+    found = replace(found, help=(*found.help, ROW_ADVICE)) if rows else found
     near = closest_match(name, others)
     near = near and groups.full_name(owner, "stages", near)
     return substitute_text(near, written) if near else None, [found]

@@ -1,11 +1,12 @@
 """The recipe as frozen, typed values, on which every step after lowering works."""
 
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct, field
 
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.manifest.group_names import NO_GROUPS, GroupNames
@@ -15,14 +16,14 @@ from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, walk_scala
 from espnet3_schemas import ROLES, load
 
 
-class ModelDecl(NamedTuple):
+class ModelDecl(Struct, frozen=True):
     """A model of the manifest: ``name`` is the key's node, ``node`` the raw mapping."""
 
     name: Scalar
     node: Mapping
 
 
-class ConfigDecl(NamedTuple):
+class ConfigDecl(Struct, frozen=True):
     """A config of the manifest as declared.
 
     Attributes:
@@ -40,7 +41,7 @@ class ConfigDecl(NamedTuple):
     complete: bool = True
 
 
-class RoleBinding(NamedTuple):
+class RoleBinding(Struct, frozen=True):
     """A config that a stage reads in a role; ``written`` is where the manifest names it."""
 
     role: str
@@ -53,7 +54,7 @@ class RoleBinding(NamedTuple):
         return self.written.span
 
 
-class StageDecl(NamedTuple):
+class StageDecl(Struct, frozen=True):
     """A stage of the manifest; exactly one of ``run`` and ``call`` is set.
 
     Attributes:
@@ -87,7 +88,7 @@ class StageDecl(NamedTuple):
     init_parts: str = ""
 
 
-class ConfigRole(NamedTuple):
+class ConfigRole(Struct, frozen=True):
     """A role in which stages read a config, as a System declares it.
 
     Attributes:
@@ -101,7 +102,7 @@ class ConfigRole(NamedTuple):
     defaults: tuple[Mapping, ...] = ()
 
 
-class System(NamedTuple):
+class System(Struct, frozen=True):
     """The chosen System.
 
     Attributes:
@@ -145,8 +146,7 @@ class System(NamedTuple):
         return self.roles[role].schema or {"title": f"{role.capitalize()} config"}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Recipe:
+class Recipe(Struct, frozen=True, eq=False, dict=True):
     """A manifest.
 
     Attributes:
@@ -207,7 +207,7 @@ class Recipe:
         return kinds
 
 
-class Composed(NamedTuple):
+class Composed(Struct, frozen=True):
     """A config after ``schema defaults <- extends <- file <- inline <- --set``, not yet resolved.
 
     Attributes:
@@ -230,7 +230,7 @@ class Composed(NamedTuple):
     complete: bool = True
 
 
-class Reference(NamedTuple):
+class Reference(Struct, frozen=True):
     """One ``${…}``.
 
     Attributes:
@@ -248,8 +248,7 @@ class Reference(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True, eq=False):
     """Everything after resolution; only late references remain as ``${…}`` texts.
 
     Attributes:
@@ -277,7 +276,7 @@ class Resolved:
     environment: MappingABC[str, str | None] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
     invalid: frozenset[str] = frozenset()
-    memo: dict[Any, Any] = field(default_factory=dict, init=False)
+    memo: dict[Any, Any] = field(default_factory=dict)
 
     def is_certain(self, config: str) -> bool:
         """Return whether a key that is missing in a config is certainly not given."""

@@ -1,7 +1,8 @@
 """Find the config that a stage reads in each role."""
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
@@ -19,7 +20,7 @@ from espnet3_compiler.syntax.unknown_name import (
 )
 
 
-class RoleBindings(NamedTuple):
+class RoleBindings(Struct, frozen=True):
     """Bindings of a stage, what is wrong with them, and the required roles that have no config."""
 
     configs: tuple[RoleBinding, ...]

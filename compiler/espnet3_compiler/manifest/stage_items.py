@@ -3,7 +3,10 @@
 import re
 from collections.abc import Mapping as SpecMapping
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -20,7 +23,7 @@ from espnet3_schemas import systems
 _DOTTED = r"\w+(\.\w+)+"
 
 
-class StageItem(NamedTuple):
+class StageItem(Struct, frozen=True):
     """A stage item: its name, exactly one of ``run`` and ``call``, and the item itself.
 
     Attributes:
@@ -56,7 +59,7 @@ def read_stage_items(
     for item in written:
         corrected, found = _correct_kind(item, system, taken)
         findings += found
-        items.append(corrected._replace(spec=_spec_of(corrected, system)))
+        items.append(replace(corrected, spec=_spec_of(corrected, system)))
     return _make_names_unique(items, findings)
 
 
@@ -122,14 +125,14 @@ def _correct_kind(
     run = substitute_text(near or kind, item.run)
     certain = item.certain and near is not None
     if item.kind_from_name:
-        return item._replace(run=run, certain=certain), []
+        return replace(item, run=run, certain=certain), []
     found = [_unknown_kind(item, item.run, system, kinds, variant)]
     if kind in system.specs:  # of another system: what it reads is known
         return item, found
     if near is None:
-        return item._replace(certain=False), found
+        return replace(item, certain=False), found
     misspelt = item.name is item.run and variant is None and near not in taken
-    return item._replace(run=run, name=run if misspelt else item.name), found
+    return replace(item, run=run, name=run if misspelt else item.name), found
 
 
 def _variant_of(name: str, kinds: tuple[str, ...]) -> str | None:
@@ -192,7 +195,7 @@ def _make_names_unique(
             if _has_own_name(item):
                 findings.append(duplicate_name("stages", item.name, first[name]))
             name = next(new for n in count(2) if (new := f"{name}_{n}") not in taken)
-            item = item._replace(name=substitute_text(name, item.name))  # noqa: PLW2901
+            item = replace(item, name=substitute_text(name, item.name))  # noqa: PLW2901
             taken.add(name)
         first[name] = item.name
         unique.append(item)

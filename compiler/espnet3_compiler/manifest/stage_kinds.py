@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from espnet3_compiler.manifest.recipe import Recipe, StageDecl
@@ -10,12 +11,9 @@ from espnet3_schemas import systems
 WILDCARD = "*"
 """Among the kinds of a system: it may run others too, which only an import would show."""
 
-UNKNOWN_KIND: Mapping[str, Any] = {
-    "roles": {},
-    "model": "optional",
-    "consumes": [],
-    "outputs": {},
-}
+UNKNOWN_KIND: Mapping[str, Any] = MappingProxyType(
+    {"roles": {}, "model": "optional", "consumes": [], "outputs": {}}
+)
 
 
 @cache

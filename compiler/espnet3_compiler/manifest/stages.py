@@ -2,7 +2,9 @@
 
 from collections.abc import Collection
 from collections.abc import Mapping as MappingABC
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.group_names import GroupNames
@@ -21,7 +23,7 @@ from espnet3_compiler.manifest.values import as_mapping, as_text, as_texts, subs
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence
 
 
-class Declarations(NamedTuple):
+class Declarations(Struct, frozen=True):
     """The declarations that stages may name.
 
     Attributes:
@@ -41,7 +43,7 @@ class Declarations(NamedTuple):
     names_complete: bool
 
 
-class LoweredStages(NamedTuple):
+class LoweredStages(Struct, frozen=True):
     """The stages and what is wrong with them.
 
     Attributes:

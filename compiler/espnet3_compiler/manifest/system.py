@@ -2,7 +2,9 @@
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_slip
@@ -52,7 +54,7 @@ _OTHER_SYSTEMS = {
 _HINT = f"write {', '.join(SYSTEMS)}, or the dotted class of a System of the recipe"
 
 
-class _NotASystem(NamedTuple):
+class _NotASystem(Struct, frozen=True):
     """Why a class is no System: half a sentence, a label, and the path that was likely meant.
 
     ``certain`` says whether that path is what is written but for a slip.
@@ -93,7 +95,7 @@ def _built_in(name: Scalar) -> System:
 def _system_with_any_kind(name: Scalar) -> System:
     """Return a System that runs every kind, because its own kinds are unknown."""
     fallback = _built_in(substitute_text(_FALLBACK_SYSTEM, name))
-    return fallback._replace(kinds=(*fallback.kinds, WILDCARD))
+    return replace(fallback, kinds=(*fallback.kinds, WILDCARD))
 
 
 def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic, ...]]:
@@ -129,7 +131,8 @@ def _declared_system(
     found = list(runs.found)
     for declared in runs.declared:
         roles, more = read_roles(declared, system.roles)
-        system = system._replace(
+        system = replace(
+            system,
             specs=vary_declared(system.specs, declared),
             roles=roles,
             stages=declared_stages(declared, runs.kinds) or system.stages,

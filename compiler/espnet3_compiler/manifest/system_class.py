@@ -3,7 +3,8 @@
 import ast
 from collections.abc import Container, Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Span
@@ -37,7 +38,7 @@ _DEPTH = 16
 """How many bases above a class are followed."""
 
 
-class ClassKinds(NamedTuple):
+class ClassKinds(Struct, frozen=True):
     """The stage kinds that a class runs.
 
     Attributes:

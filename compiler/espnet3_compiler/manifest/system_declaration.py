@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterator
 from collections.abc import Mapping as MappingABC
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jsonschema.validators import Draft202012Validator
+from msgspec import Struct
+from msgspec.structs import replace
 
 import espnet3_schemas
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -52,7 +53,7 @@ from espnet3_schemas import IN_PACKAGE, ROLES, load, vary_kinds
 Kinds = MappingABC[str, dict[str, Any]]
 
 
-class SystemDeclaration(NamedTuple):
+class SystemDeclaration(Struct, frozen=True):
     """The declaration beside one module.
 
     Attributes:

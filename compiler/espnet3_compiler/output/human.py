@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -85,7 +86,7 @@ def render_one(diagnostic: Diagnostic, *, colour: bool = False, columns: int | N
     return "\n".join(line.rstrip() for line in lines)
 
 
-class _Page(NamedTuple):
+class _Page(Struct, frozen=True):
     """How lines are written: in colours, how wide, and behind which gutter."""
 
     colour: bool

@@ -1,13 +1,14 @@
 """The totals at the end of a report."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 
 
-class Summary(NamedTuple):
+class Summary(Struct, frozen=True):
     """The totals of a report.
 
     Attributes:

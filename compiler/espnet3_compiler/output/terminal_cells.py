@@ -2,14 +2,15 @@
 
 import re
 import unicodedata
-from typing import NamedTuple
+
+from msgspec import Struct
 
 TAB = 4
 UNPRINTABLE_CATEGORIES = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
 MARGIN = 20
 
 
-class DisplayLine(NamedTuple):
+class DisplayLine(Struct, frozen=True):
     """A line for display and the cells that a span in it covers, from ``start`` to ``end``."""
 
     text: str

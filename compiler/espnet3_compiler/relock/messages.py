@@ -1,7 +1,8 @@
 """Findings about a lock that is compiled."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -107,8 +108,7 @@ def _value_span(source: Source, path: Path) -> Span:
 MAX_MESSAGE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class LockViolation:
+class LockViolation(Struct, frozen=True):
     """The path and the message of a mistake against the schema of locks."""
 
     path: tuple[str | int, ...]

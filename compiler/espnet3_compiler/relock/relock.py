@@ -6,10 +6,11 @@ directory and has the hash of the lock, and the build is written only if it has 
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec.structs import replace
 
 from espnet3_compiler.build.files import build_files
 from espnet3_compiler.build.lock import sha256

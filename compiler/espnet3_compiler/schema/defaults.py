@@ -1,7 +1,9 @@
 """The defaults that a JSON Schema gives to the keys of a mapping."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.schema.descent import child_schema, effective_schema
@@ -11,7 +13,7 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 ANY_SCHEMA: Schema = {}
 
 
-class SchemaLocation(NamedTuple):
+class SchemaLocation(Struct, frozen=True):
     """A location in a config, and what the schema says about it.
 
     Attributes:

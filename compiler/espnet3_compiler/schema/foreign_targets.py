@@ -7,8 +7,9 @@ are those of tools that know their classes by name. ``configure_optimizers`` of 
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.schema.class_names import DOTTED, known_class, likely_target, wants_target
@@ -29,7 +30,7 @@ _BESIDE = {"interval": "scheduler_interval", "monitor": "scheduler_monitor"}
 """Those settings, and what they are called here, beside the object."""
 
 
-class _Foreign(NamedTuple):
+class _Foreign(Struct, frozen=True):
     """The entry that names the class, its dotted path if it is known, and its arguments."""
 
     head: Entry
@@ -69,7 +70,7 @@ def _repair(
         node = replace(node, entries=tuple(_native_entries(node, foreign)))
     inside = inside or wanted
     schema = effective_schema(schema, node)
-    below = spot if node is spot.node else spot._replace(node=node)
+    below = spot if node is spot.node else replace(spot, node=node)
     entries = [
         entry
         if isinstance(entry.value, Scalar)

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.schema.class_names import (
     DOTTED,
@@ -25,7 +26,7 @@ PYTHON_TUPLE = r"^\(\s*[^()\[\]{}]+,[^()\[\]{}]*\)$"
 PLAIN_SAFE = r"^\w[\w./-]*$"
 
 
-class ValueHint(NamedTuple):
+class ValueHint(Struct, frozen=True):
     """Advice on a value.
 
     Attributes:

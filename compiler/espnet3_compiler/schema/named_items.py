@@ -4,7 +4,7 @@
 ``- {name: train, config: training}``; all of a list are one finding.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match

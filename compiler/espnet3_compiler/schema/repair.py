@@ -4,8 +4,9 @@
 without a value.
 """
 
-from dataclasses import replace
 from functools import partial, reduce
+
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.schema.foreign_targets import repair_foreign_targets
@@ -63,7 +64,7 @@ def _merge_singular_keys(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...
     if first is None or not others:
         return found
     lines = tuple(line for one in (first, *others) for line in one.help)
-    merged = reduce(Diagnostic.joined_with, others, first)._replace(help=lines)
+    merged = replace(reduce(Diagnostic.joined_with, others, first), help=lines)
     return tuple(merged if one is first else one for one in found if one not in others)
 
 

@@ -1,6 +1,8 @@
 """The type of a node, in the words of JSON Schema and of reports."""
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
@@ -27,7 +29,7 @@ _SCALAR_TYPES = {
 }
 
 
-class Instance(NamedTuple):
+class Instance(Struct, frozen=True):
     """A node and where it stands.
 
     Attributes:

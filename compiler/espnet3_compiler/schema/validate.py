@@ -13,9 +13,11 @@ to write instead of a key of ESPnet3), ``x-habits`` (keys of other tools, see ``
 import re
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from jsonschema.exceptions import ValidationError
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.schema import keys, other_tools
@@ -42,7 +44,7 @@ _INTO_BLOCK = r"write (\w+): \{"
 _TEXT_FOR_MAPPING = r'\[\d+\]" must be a mapping, not the text '
 
 
-class _Report(NamedTuple):
+class _Report(Struct, frozen=True):
     lenient_references: bool
     found: list[tuple[_Position, Diagnostic]]
     skipped: set[Path]
@@ -96,7 +98,7 @@ def _merge_moved(found: list[_Found]) -> list[_Found]:
             kept.append((position, finding))
             continue
         at, earlier = kept[first[block]]
-        joined = earlier.joined_with(finding)._replace(help=(*earlier.help, *finding.help))
+        joined = replace(earlier.joined_with(finding), help=(*earlier.help, *finding.help))
         kept[first[block]] = at, joined
     return kept
 
@@ -108,7 +110,7 @@ def _merge_items(found: list[_Found]) -> Iterator[Diagnostic]:
     for position, finding in found:
         is_item = finding.code == "R602" and bool(re.search(_TEXT_FOR_MAPPING, finding.message))
         if first and is_item and parent == position[:-1]:
-            first = first.joined_with(finding)._replace(help=(*first.help, *finding.help))
+            first = replace(first.joined_with(finding), help=(*first.help, *finding.help))
             continue
         if first:
             yield first

@@ -4,7 +4,9 @@ import ast
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.signature import classes, definitions, resolve_name
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, ValueFound
@@ -99,7 +101,7 @@ def _parse_annotation(text: str) -> ast.expr | None:
         return None
 
 
-class _AnnotationReader(NamedTuple):
+class _AnnotationReader(Struct, frozen=True):
     """Reads annotations of one module; ``variables`` are the values of its type variables."""
 
     library: Library
@@ -118,7 +120,7 @@ class _AnnotationReader(NamedTuple):
             case ast.Constant(value=None):
                 return NONE
             case ast.Constant(value=str(text)):
-                return self._replace(depth=self.depth + 1).read_text(text)
+                return replace(self, depth=self.depth + 1).read_text(text)
             case ast.BinOp(op=ast.BitOr()):
                 return _union_type(self.read(node.left), self.read(node.right))
             case ast.Subscript():

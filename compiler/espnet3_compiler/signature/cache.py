@@ -18,8 +18,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
+
+from msgspec import Struct
 
 from espnet3_compiler.filesystem import read_bytes, write_atomically
 
@@ -50,7 +52,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-class Record(NamedTuple):
+class Record(Struct, frozen=True):
     """What is kept of a file.
 
     Attributes:

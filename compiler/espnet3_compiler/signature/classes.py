@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from espnet3_compiler.signature import definitions, resolve_name
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, FunctionFound, MroClass
@@ -14,7 +16,7 @@ from espnet3_compiler.signature.result import NotAnalyzable
 from espnet3_compiler.signature.split_source import Piece
 
 
-class ResolvedMethod(NamedTuple):
+class ResolvedMethod(Struct, frozen=True):
     """The method that a class gets from itself or an ancestor.
 
     Attributes:

@@ -1,7 +1,8 @@
 """The kinds of definitions that a name can have, and questions about them that need no search."""
 
 import builtins
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.signature import locate
 from espnet3_compiler.signature.library import Library
@@ -20,13 +21,13 @@ MAX_DEPTH = 40
 """How many imports, aliases and calls are followed."""
 
 
-class ModuleFound(NamedTuple):
+class ModuleFound(Struct, frozen=True):
     """A module."""
 
     location: ModuleLocation
 
 
-class ClassFound(NamedTuple):
+class ClassFound(Struct, frozen=True):
     """A class with the summary of its body."""
 
     location: ModuleLocation
@@ -34,7 +35,7 @@ class ClassFound(NamedTuple):
     summary: ClassSummary
 
 
-class FunctionFound(NamedTuple):
+class FunctionFound(Struct, frozen=True):
     """A function.
 
     Attributes:
@@ -52,21 +53,21 @@ class FunctionFound(NamedTuple):
     bound: bool = False
 
 
-class CallFound(NamedTuple):
+class CallFound(Struct, frozen=True):
     """The result of a call at module level, such as ``functools.partial(…)``."""
 
     location: ModuleLocation
     binding: Binding
 
 
-class ValueFound(NamedTuple):
+class ValueFound(Struct, frozen=True):
     """A literal, or an expression that may be a type alias."""
 
     location: ModuleLocation
     binding: Binding
 
 
-class BuiltinFound(NamedTuple):
+class BuiltinFound(Struct, frozen=True):
     """A name of ``builtins``."""
 
     name: str

@@ -1,5 +1,7 @@
 """Signatures without a ``def``: data classes, named tuples, partials."""
 
+from msgspec.structs import replace
+
 from espnet3_compiler.signature import classes, definitions
 from espnet3_compiler.signature.definitions import ClassFound, MroClass
 from espnet3_compiler.signature.library import Library
@@ -52,8 +54,8 @@ def keyword_constructor(
     for node in reversed(order):
         if isinstance(node, ClassFound):
             _add_fields(fields, node, by_name=True)
-    named = {key: item._replace(default=item.default or "other") for key, item in fields.items()}
-    return _make_signature(name, found, named)._replace(more_keywords=True)
+    named = {key: replace(item, default=item.default or "other") for key, item in fields.items()}
+    return replace(_make_signature(name, found, named), more_keywords=True)
 
 
 def bind_arguments(inner: Signature, positional: int, given: set[str | None]) -> Signature:
@@ -100,7 +102,7 @@ def add_decorated(
     if not names:
         return signature
     added = [Parameter(name, "keyword", "other", None, signature.origin) for name in names]
-    return signature._replace(parameters=(*signature.parameters, *added), more_positional=True)
+    return replace(signature, parameters=(*signature.parameters, *added), more_positional=True)
 
 
 def _add_fields(fields: dict[str, Parameter], found: ClassFound, *, by_name: bool) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from espnet3_compiler.filesystem import broken_link, is_directory
 
@@ -15,7 +17,7 @@ _STUB = "__init__.pyi"
 ModuleKind = Literal["source", "package", "namespace", "stub", "extension", "builtin", "link"]
 
 
-class ModuleLocation(NamedTuple):
+class ModuleLocation(Struct, frozen=True):
     """Where a module is.
 
     Attributes:

@@ -6,8 +6,9 @@ import re
 import symtable
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.extract import expression_kind
@@ -37,8 +38,7 @@ _BLOCKS = (
 )
 
 
-@dataclass
-class _ModuleBindings:
+class _ModuleBindings(Struct):
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     stars: list[tuple[str, int]] = field(default_factory=list)
     lazy_stars: list[str] = field(default_factory=list)
@@ -50,7 +50,7 @@ class _ModuleBindings:
         self.bindings.setdefault(name, []).append(binding)
 
 
-class _BindingContext(NamedTuple):
+class _BindingContext(Struct, frozen=True):
     """Under which condition a statement runs, and whether it runs at all."""
 
     level: str = "plain"
@@ -106,7 +106,7 @@ def _index_statement(node: ast.stmt, context: _BindingContext, found: _ModuleBin
         case ast.Try():
             _index_body(node.body, context, found)
             for handler in node.handlers:
-                _index_body(handler.body, context._replace(level="weak"), found)
+                _index_body(handler.body, replace(context, level="weak"), found)
             _index_body(node.orelse + node.finalbody, context, found)
         case ast.With() | ast.For() | ast.While():
             _bind_unknown(node, context, found)
@@ -128,7 +128,7 @@ def _index_condition(node: ast.If, context: _BindingContext, found: _ModuleBindi
         return
     taken = _version_test(node.test)
     if taken is None and context.level != "weak":
-        context = context._replace(level="branch")
+        context = replace(context, level="branch")
     if taken is not False:
         _index_body(node.body, context, found)
     if taken is not True:

@@ -1,5 +1,7 @@
 """One signature for a function with several: those that ``@overload`` lists."""
 
+from msgspec.structs import replace
+
 from espnet3_compiler.signature import definitions
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
@@ -51,11 +53,11 @@ def with_implementation(listed: Signature, implemented: SignatureResult) -> Sign
         return listed
     known = {item.name for item in listed.parameters}
     added = (
-        item._replace(kind="keyword", default=item.default or "other")
+        replace(item, kind="keyword", default=item.default or "other")
         for item in implemented.parameters
         if item.name not in known
     )
-    return listed._replace(parameters=(*listed.parameters, *added))
+    return replace(listed, parameters=(*listed.parameters, *added))
 
 
 def _takes_anything(item: Signature) -> bool:

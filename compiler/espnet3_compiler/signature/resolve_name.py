@@ -6,6 +6,8 @@ inherited attributes); the value of a binding may be a path again.
 
 from functools import partial
 
+from msgspec.structs import replace
+
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.signature.definitions import (
     BUILTINS,
@@ -145,7 +147,7 @@ def _find_on_object(library: Library, found: CallFound, name: str) -> LookupResu
         return NotAnalyzable("an attribute of something that is neither a module nor a class")
     own = _find_attribute(library, made_by, name)
     if isinstance(own, FunctionFound):
-        return own._replace(owner=None, bound=True)
+        return replace(own, owner=None, bound=True)
     known = isinstance(own, Missing) and closest_match(name, own.near)
     return own if known else NotAnalyzable(f"{name} is a value of an object of {made_by.name}")
 

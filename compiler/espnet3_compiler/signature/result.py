@@ -1,11 +1,13 @@
 """Results of reading a dotted path: a signature, or the reason why there is none."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 ParameterKind = Literal["positional", "both", "keyword"]
 
 
-class DefinitionLocation(NamedTuple):
+class DefinitionLocation(Struct, frozen=True):
     """Where something is defined: the module, and the file and line that a report shows."""
 
     module: str
@@ -16,7 +18,7 @@ class DefinitionLocation(NamedTuple):
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-class Parameter(NamedTuple):
+class Parameter(Struct, frozen=True):
     """An argument that a target takes.
 
     Attributes:
@@ -39,7 +41,7 @@ class Parameter(NamedTuple):
         return self.default is None
 
 
-class Signature(NamedTuple):
+class Signature(Struct, frozen=True):
     """What a target takes.
 
     Attributes:
@@ -74,7 +76,7 @@ class Signature(NamedTuple):
         return tuple(item.name for item in self.parameters if item.kind != "positional")
 
 
-class Missing(NamedTuple):
+class Missing(Struct, frozen=True):
     """A path without a definition.
 
     Attributes:
@@ -92,14 +94,14 @@ class Missing(NamedTuple):
     where: DefinitionLocation | None = None
 
 
-class NotCallable(NamedTuple):
+class NotCallable(Struct, frozen=True):
     """A path that leads to a module or a plain value."""
 
     what: str
     origin: DefinitionLocation
 
 
-class NotAnalyzable(NamedTuple):
+class NotAnalyzable(Struct, frozen=True):
     """A path whose signature is known only to running code.
 
     Attributes:

@@ -15,6 +15,8 @@ from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from msgspec import Struct
+
 STRING_OR_COMMENT = (
     r'#[^\n]*|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|'
     r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''|"
@@ -34,7 +36,7 @@ class Piece(NamedTuple):
     last: int
 
 
-class Branch(NamedTuple):
+class Branch(Struct, frozen=True):
     """A statement of the skeleton, or a piece at the same level."""
 
     line: int

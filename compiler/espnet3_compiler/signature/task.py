@@ -8,7 +8,8 @@ options to an ``argparse`` parser, and passes ``**args.encoder_conf`` to the cho
 import ast
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.signature import definitions, resolve_name, split_source
 from espnet3_compiler.signature.definitions import CallFound, ClassFound
@@ -28,7 +29,7 @@ _CHOICES_ATTRIBUTE = "class_choices_list"
 _BUILD_METHOD = "build_model"
 
 
-class ClassChoice(NamedTuple):
+class ClassChoice(Struct, frozen=True):
     """A ``ClassChoices``.
 
     Attributes:
@@ -48,7 +49,7 @@ class ClassChoice(NamedTuple):
     location: ModuleLocation
 
 
-class ConfCall(NamedTuple):
+class ConfCall(Struct, frozen=True):
     """A call with ``**args.NAME_conf`` in ``build_model``.
 
     Attributes:
@@ -66,7 +67,7 @@ class ConfCall(NamedTuple):
     keywords: tuple[str, ...]
 
 
-class Task(NamedTuple):
+class Task(Struct, frozen=True):
     """A task class.
 
     Attributes:

@@ -1,15 +1,15 @@
 """The types that annotations are read into: a small tree without names to look up."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 
-class SimpleType(NamedTuple):
+class SimpleType(Struct, frozen=True):
     """A type without parts: ``int``, ``str``, ``Callable`` … or ``Any``, which everything fits."""
 
     name: str
 
 
-class InstanceType(NamedTuple):
+class InstanceType(Struct, frozen=True):
     """An object of a class; no number or text fits it.
 
     Attributes:
@@ -21,39 +21,39 @@ class InstanceType(NamedTuple):
     module: bool = False
 
 
-class EnumType(NamedTuple):
+class EnumType(Struct, frozen=True):
     """A member of an enumeration; ``words`` are the names and values of its members."""
 
     name: str
     words: tuple[str, ...]
 
 
-class LiteralType(NamedTuple):
+class LiteralType(Struct, frozen=True):
     """One of some values."""
 
     values: tuple[str | int | bool | None, ...]
 
 
-class UnionType(NamedTuple):
+class UnionType(Struct, frozen=True):
     """One of some types."""
 
     options: tuple["Type", ...]
 
 
-class SequenceType(NamedTuple):
+class SequenceType(Struct, frozen=True):
     """A list (``list``, ``Sequence`` …) or tuple of any length, all items of one type."""
 
     name: str
     item: "Type"
 
 
-class TupleType(NamedTuple):
+class TupleType(Struct, frozen=True):
     """A tuple of known length."""
 
     items: tuple["Type", ...]
 
 
-class MappingType(NamedTuple):
+class MappingType(Struct, frozen=True):
     """A mapping from texts."""
 
     name: str

@@ -6,7 +6,9 @@ earlier stage's output or lie in its directory.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
@@ -29,7 +31,7 @@ INIT_OUTPUT = "best_checkpoint"
 """The output of a training stage that ``init_from`` starts from."""
 
 
-class StageEdge(NamedTuple):
+class StageEdge(Struct, frozen=True):
     """One stage needs another.
 
     Attributes:
@@ -111,7 +113,7 @@ def _path_edges(
             yield StageEdge(made.producer, stage_name(stage), made.output, leaf.node.span, "path")
 
 
-class _OutputPath(NamedTuple):
+class _OutputPath(Struct, frozen=True):
     """What writes a path: the stage and its output, None for the directory of the stage."""
 
     number: int
@@ -137,7 +139,7 @@ class _OutputPaths:
         """Return what writes a path or a directory above it, the earliest of several."""
         above = (path[:at] for at, letter in enumerate(path) if letter == "/")
         found = [self._paths.get(path), *map(self._directories.get, above)]
-        return min(filter(None, found), default=None)
+        return min(filter(None, found), key=lambda made: made.number, default=None)
 
 
 def _output_paths(

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
@@ -31,7 +32,7 @@ from espnet3_schemas import TARGET
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
 
 
-class StageLeaf(NamedTuple):
+class StageLeaf(Struct, frozen=True):
     """A scalar that a stage reads, and its path inside the config, model or call."""
 
     path: Path
@@ -94,7 +95,7 @@ def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tupl
     return leaves
 
 
-class OutputUse(NamedTuple):
+class OutputUse(Struct, frozen=True):
     """A ``${stages.STAGE.OUTPUT}`` in what a stage reads, and where it stands."""
 
     leaf: StageLeaf

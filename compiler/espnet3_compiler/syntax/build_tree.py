@@ -4,6 +4,7 @@ import re
 from functools import reduce
 from typing import Any, NamedTuple
 
+from msgspec import Struct
 from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -52,7 +53,7 @@ class _BuiltNode(NamedTuple):
     end: int
 
 
-class _AnchoredNode(NamedTuple):
+class _AnchoredNode(Struct, frozen=True):
     """A node that aliases may repeat, the number of its nodes, and their levels."""
 
     node: Node

@@ -6,7 +6,8 @@ and so are typographic quotes.  Each is one finding here, and is read as what wa
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -22,7 +23,7 @@ _TUPLE = r"\((?P<inside>[^()\[\]{}:#\n]*,[^()\[\]{}:#\n]*)\)"
 _MARKER = re.compile(r"^(?:(?:<{7}|>{7}|\|{7})(?: .*)?|={7})$", re.MULTILINE)
 
 
-class Typed(NamedTuple):
+class Typed(Struct, frozen=True):
     """A scalar as it was meant, and the finding about how it is written."""
 
     value: Scalar

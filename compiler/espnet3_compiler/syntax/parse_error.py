@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from msgspec import Struct
 from yaml.error import MarkedYAMLError
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -19,7 +20,7 @@ TRAILING_COMMENT = r"[ \t]+#.*$"
 _VALUE_START = r"(?:[,\[{]|[:\-] |^)\s*"
 
 
-class ParseFailure(NamedTuple):
+class ParseFailure(Struct, frozen=True):
     """A syntax error as the parser reports it.
 
     Attributes:

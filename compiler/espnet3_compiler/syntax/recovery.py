@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -25,7 +26,7 @@ _TAB_INDENT = re.compile(r"^[ \t]*\t[ \t]*(?=\S)", re.MULTILINE)
 
 def syntax_finding(failure: ParseFailure, parse: Callable[[Source], ParseResult]) -> Diagnostic:
     """Return the finding for a syntax error, with a fix where one helps."""
-    return explain_failure(failure)._replace(fix=_find_fix(failure, parse))
+    return replace(explain_failure(failure), fix=_find_fix(failure, parse))
 
 
 def _find_fix(failure: ParseFailure, parse: Callable[[Source], ParseResult]) -> Fix | None:
@@ -44,7 +45,7 @@ def _find_fix(failure: ParseFailure, parse: Callable[[Source], ParseResult]) -> 
         if after is None:
             return fix
         if best is None and after.offset > reached + len(fixed) - len(text):
-            best = fix._replace(certain=False)  # more is wrong, perhaps because of it
+            best = replace(fix, certain=False)  # more is wrong, perhaps because of it
     return best
 
 

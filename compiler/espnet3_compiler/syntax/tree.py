@@ -5,8 +5,10 @@ are not compared.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Span
 
@@ -15,8 +17,7 @@ Plain = Value | list["Plain"] | dict[str, "Plain"]
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True, eq=False):
     """A leaf.
 
     Attributes:
@@ -28,9 +29,18 @@ class Scalar:
     """
 
     value: Value
-    span: Span = field(compare=False)
-    style: str = field(default="plain", compare=False)
-    via: tuple[ProvenanceStep, ...] = field(default=(), compare=False)
+    span: Span
+    style: str = "plain"
+    via: tuple[ProvenanceStep, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scalar) and (self.value,) == (other.value,)  # of NaN, too
+
+    def __ne__(self, other: object) -> bool:  # a Struct does not ask __eq__
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.value)
 
 
 class Entry(NamedTuple):
@@ -45,13 +55,21 @@ class Entry(NamedTuple):
         return str(self.key.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True, eq=False):
     """A mapping with its entries in the order of the text."""
 
     entries: tuple[Entry, ...]
-    span: Span = field(compare=False)
-    via: tuple[ProvenanceStep, ...] = field(default=(), compare=False)
+    span: Span
+    via: tuple[ProvenanceStep, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and self.entries == other.entries
+
+    def __ne__(self, other: object) -> bool:  # a Struct does not ask __eq__
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.entries)
 
     def entry(self, name: str) -> Entry | None:
         """Return the entry with a key, or None."""
@@ -71,13 +89,21 @@ class Mapping:
         return iter(self.entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True, eq=False):
     """A list."""
 
     items: tuple["Node", ...]
-    span: Span = field(compare=False)
-    via: tuple[ProvenanceStep, ...] = field(default=(), compare=False)
+    span: Span
+    via: tuple[ProvenanceStep, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self.items == other.items
+
+    def __ne__(self, other: object) -> bool:  # a Struct does not ask __eq__
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.items)
 
 
 Node = Scalar | Mapping | Sequence

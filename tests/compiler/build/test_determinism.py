@@ -66,7 +66,7 @@ def other_pythons() -> list[str]:
 
 def with_libraries(python: str, folder: Path) -> str | None:
     """Return another Python that can import our libraries; of some each Python needs its own."""
-    command = [python, "-c", "import yaml, jsonschema, jinja2"]
+    command = [python, "-c", "import yaml, jsonschema, jinja2, msgspec"]
     if subprocess.run(command, env=BORROWED, capture_output=True, check=False).returncode == 0:
         return python
     venv = subprocess.run([python, "-m", "venv", folder], capture_output=True, check=False)
@@ -84,6 +84,7 @@ def with_libraries(python: str, folder: Path) -> str | None:
         "pyyaml",
         "jsonschema",
         "jinja2",
+        "msgspec",
     ]
     return (
         own if subprocess.run(install, capture_output=True, check=False).returncode == 0 else None

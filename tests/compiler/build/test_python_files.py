@@ -1,12 +1,13 @@
 """Whatever a manifest says, the generated modules keep their shape."""
 
 import ast
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from espnet3_compiler.build.plan import Plan, StagePlan
 from espnet3_compiler.build.python_files import run_text, system_text
@@ -44,7 +45,7 @@ def shape(text: str) -> list[str]:
 
 
 def described(plan: Plan, text: str) -> Plan:
-    stages = tuple(replace(stage, description=text) for stage in plan.stages)
+    stages = tuple(dataclasses.replace(stage, description=text) for stage in plan.stages)
     return replace(plan, stages=stages)
 
 
@@ -58,7 +59,7 @@ def test_texts_never_become_code(plan: Plan, text: str, name: str) -> None:
 
 
 def renamed(plan: Plan, **changes: object) -> Plan:
-    stage: StagePlan = replace(plan.stages[-1], **changes)
+    stage: StagePlan = dataclasses.replace(plan.stages[-1], **changes)
     return replace(plan, stages=(*plan.stages[:-1], stage))
 
 
@@ -96,7 +97,7 @@ def test_a_parent_class_never_hides_another_name(plan: Plan) -> None:
 
 
 def test_a_recipe_without_configs(plan: Plan) -> None:
-    stages = tuple(replace(stage, configs={}) for stage in plan.stages)
+    stages = tuple(dataclasses.replace(stage, configs={}) for stage in plan.stages)
     text = system_text(replace(plan, configs=(), stages=stages))
     assert "ConfigView" not in text
     assert "super().__init__(configs={})" in text

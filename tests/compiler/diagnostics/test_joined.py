@@ -1,5 +1,7 @@
 """One finding for two that are the same mistake."""
 
+from msgspec.structs import replace
+
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 
@@ -16,7 +18,7 @@ def finding(start: int, end: int, *, certain: bool | None = None) -> Diagnostic:
 def test_fixes_of_joined_findings() -> None:
     sure, unsure, none = finding(0, 3, certain=True), finding(4, 7, certain=False), finding(4, 7)
     joined = sure.joined_with(none, "and here")
-    assert joined == sure._replace(related=(Label(none.primary.span, "and here"),))
+    assert joined == replace(sure, related=(Label(none.primary.span, "and here"),))
     assert none.joined_with(sure).fix is None
     both = sure.joined_with(unsure).fix
     assert both is not None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -154,7 +155,7 @@ def test_every_finding_about_what_is_named() -> None:
 def test_a_circle_begins_at_its_first_place() -> None:
     source = Source("a.yaml", "abc")
     members = [(source.text[i], Span(source, i, i + 1)) for i in (1, 2, 0)]
-    other = [("z", members[0][1]._replace(source=Source("b.yaml", "abc"), start=0, end=1))]
+    other = [("z", replace(members[0][1], source=Source("b.yaml", "abc"), start=0, end=1))]
     for ring in (members, members[1:] + members[:1], [*members[2:], *members[:2]]):
         finding = messages.reference_cycle([*ring, *other] if ring is members else ring)
         assert finding.primary.span == members[2][1]

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from espnet3_compiler.build.files import build_files
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -122,7 +123,7 @@ def test_what_every_row_repeats_is_told_once():
         finding("b", 'stage "tune_1" is wrong'),
         finding("${matrix.n}", 'no "u_1" in 3 of "tune_1"', "q"),
         finding("${matrix.n}", 'no "u_2" in 4.5 of "tune_11"', "q"),
-        finding("a", 'stage "tune_1" is wrong')._replace(code="R201"),
+        replace(finding("a", 'stage "tune_1" is wrong'), code="R201"),
     ]
     merged = merge_row_findings(given, templates)
     kept = [given[index] for index in (0, 2, 3, 4, 5, 7)]

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -136,7 +137,7 @@ def test_sarif_places_and_fixes():
 
 def test_sarif_has_no_fix_that_changes_more_than_files():
     both = Fix("write 0", (Edit(span(OTHER, "-1"), "0"), Edit(span(SET, "-1"), "0")))
-    (run,) = json.loads(sarif.render([ALL[1]._replace(fix=both)], SUMMARY))["runs"]
+    (run,) = json.loads(sarif.render([replace(ALL[1], fix=both)], SUMMARY))["runs"]
     assert "fixes" not in run["results"][0]
 
 
@@ -187,7 +188,7 @@ def test_names_survive_in_uris():
 
 
 def test_targets_that_were_not_checked_are_named_with_the_reason():
-    summary = SUMMARY._replace(not_checked=(NOT_CHECKED,))
+    summary = replace(SUMMARY, not_checked=(NOT_CHECKED,))
     message = '"far.Net" was not checked: far is not installed'
     assert f"note: recipes/mini/recipe.yaml:5:15: {message}\n" in human.render((), summary)
     (command,) = github.render((), summary).splitlines()
@@ -206,6 +207,6 @@ def test_targets_that_were_not_checked_are_named_with_the_reason():
 
 
 def test_of_many_targets_people_see_the_first():
-    text = human.render((), SUMMARY._replace(not_checked=(NOT_CHECKED,) * 14))
+    text = human.render((), replace(SUMMARY, not_checked=(NOT_CHECKED,) * 14))
     assert text.count("was not checked") == 10
     assert "note: 4 more were not checked; --format json lists all\n" in text

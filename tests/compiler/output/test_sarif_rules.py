@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.codes import CODES
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -28,7 +29,7 @@ def validate(text: str, folder: Path) -> str:
 
 @pytest.mark.skipif(WRAPPER is None, reason="sarif-multitool-linux (of npm) is not installed")
 def test_github_takes_every_kind_of_finding(tmp_path: Path):
-    text = sarif.render([*ALL, *EVERY], SUMMARY._replace(not_checked=(NOT_CHECKED,)))
+    text = sarif.render([*ALL, *EVERY], replace(SUMMARY, not_checked=(NOT_CHECKED,)))
     told = validate(text, tmp_path)
     assert "error" not in told, told
     assert "warning" not in told, told

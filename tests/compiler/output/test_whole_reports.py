@@ -4,6 +4,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -31,11 +32,12 @@ SEVERAL = Diagnostic(
         ),
     ),
 )
-OF_SET = ALL[2]._replace(fix=Fix("write 0", (Edit(span(SET, "-1"), "0"),), certain=True))
+OF_SET = replace(ALL[2], fix=Fix("write 0", (Edit(span(SET, "-1"), "0"),), certain=True))
 FOUND = (*ALL, SEVERAL, OF_SET)
-TOTALS = SUMMARY._replace(
+TOTALS = replace(
+    SUMMARY,
     manifests=("recipes/mini/recipe.yaml", "b ü.yaml"),
-    not_checked=(NOT_CHECKED, NOT_CHECKED._replace(message="another\rone", help=())),
+    not_checked=(NOT_CHECKED, replace(NOT_CHECKED, message="another\rone", help=())),
 )
 
 
@@ -63,7 +65,7 @@ def test_a_whole_report(name):
 
 def test_the_number_of_unchecked_targets_that_are_named():
     for count, more in ((9, False), (10, False), (11, True)):
-        text = human.render((), SUMMARY._replace(not_checked=(NOT_CHECKED,) * count))
+        text = human.render((), replace(SUMMARY, not_checked=(NOT_CHECKED,) * count))
         assert text.count('"far.Net" was not checked') == min(count, 10)
         assert ("note: 1 more were not checked" in text) is more
 

@@ -3,7 +3,8 @@
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.signature.classes import ResolvedMethod, find_method, opaque_decorator
@@ -24,7 +25,7 @@ _COMPILED = ("torch", "numpy")
 """Packages whose own functions are compiled: reading all their stubs takes longer than a check."""
 
 
-class Callee(NamedTuple):
+class Callee(Struct, frozen=True):
     """What a call calls.
 
     Attributes:

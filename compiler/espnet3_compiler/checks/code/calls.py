@@ -10,7 +10,9 @@ Of libraries only calls with arguments by name are judged, and none of what is c
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.code.callees import Callee, callee_of, is_replaced
 from espnet3_compiler.checks.code.modules import RecipeModule
@@ -24,7 +26,7 @@ from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 _MAX_LENGTH = 60
 
 
-class _Problem(NamedTuple):
+class _Problem(Struct, frozen=True):
     """What is wrong with a call: a code, a sentence about the callee, where, why and what to do."""
 
     code: str
@@ -46,7 +48,7 @@ def check_calls(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
                     same.setdefault((found.code, found.message), []).append(found)
     for first, *others in same.values():
         labels = tuple(Label(one.primary.span, "here too") for one in others)
-        yield first._replace(related=(*first.related, *labels))
+        yield replace(first, related=(*first.related, *labels))
 
 
 def _problems(call: CodeCall, callee: Callee) -> Iterator[_Problem]:

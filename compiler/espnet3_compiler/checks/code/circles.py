@@ -9,7 +9,8 @@ that leads to code; a circle is reported if no such name gets through.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -21,7 +22,7 @@ from espnet3_compiler.syntax.provenance import use_location
 Modules = dict[str, RecipeModule]
 
 
-class _Failure(NamedTuple):
+class _Failure(Struct, frozen=True):
     """An import of a name that its module does not have yet, and the import that began it."""
 
     module: RecipeModule

@@ -10,7 +10,9 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
@@ -31,7 +33,7 @@ _EXTENDERS = (b"sys.path", b"addsitedir", b"meta_path")
 """Words of code after which packages may be found elsewhere."""
 
 
-class _Nothing(NamedTuple):
+class _Nothing(Struct, frozen=True):
     """What an import does not find.
 
     Attributes:
@@ -99,7 +101,7 @@ def _missing_of(module: RecipeModule, item: Import, only_own: bool) -> _Nothing 
         if place is None:
             found = _missing_module(module, parts, count - 1, only_own)
             hint = _found_beside(module, parts, item) if count == len(parts) else ()
-            return found._replace(hint=hint or found.hint) if found else None
+            return replace(found, hint=hint or found.hint) if found else None
     assert place is not None
     if item.name in ("", "*") or (only_own and not place.local):
         return None

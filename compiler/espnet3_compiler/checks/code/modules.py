@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.targets.datasets import data_modules
 from espnet3_compiler.checks.targets.nodes import find_targets
@@ -117,7 +118,7 @@ def imported_paths(location: ModuleLocation, item: Import) -> tuple[str, ...]:
     return (source, f"{source}.{item.name}") if item.name not in ("", "*") else (source,)
 
 
-class _ModuleSearch(NamedTuple):
+class _ModuleSearch(Struct, frozen=True):
     found: dict[tuple[str, str], RecipeModule]
     searched: set[tuple[str, str]]
 

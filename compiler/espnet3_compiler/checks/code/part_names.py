@@ -10,7 +10,8 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.code.modules import imported_paths
 from espnet3_compiler.checks.code.transformers_parts import (
@@ -87,7 +88,7 @@ def _is_of_cell(name: str) -> bool:
     return re.match(_OF_RECURRENT_LAYERS, name) is not None
 
 
-class PartNames(NamedTuple):
+class PartNames(Struct, frozen=True):
     """Names in the code of a model.
 
     Attributes:

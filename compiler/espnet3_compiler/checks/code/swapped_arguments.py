@@ -12,7 +12,8 @@ them mistakes; calls of functions are left out, as there it often is meant (``gc
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.code.callees import Callee, callee_of, is_replaced
 from espnet3_compiler.checks.code.modules import RecipeModule
@@ -25,7 +26,7 @@ _LIKELY = re.compile(rb"super\([^()]*\)\s*\.\s*__init__\(\s*\w+\s*,\s*\w")
 _LEAST = 2
 
 
-class _Swap(NamedTuple):
+class _Swap(Struct, frozen=True):
     """A variable in the place of another argument.
 
     Attributes:

@@ -5,7 +5,8 @@ of, unless it takes some from elsewhere by what a config says: then nothing is k
 """
 
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.signature.classes import is_module_class
 from espnet3_compiler.signature.definitions import ClassFound
@@ -34,7 +35,7 @@ _MADE = r"\bself\.(\w+) = (?:nn\.)?([A-Z]\w*)\("
 _LAYERS = r"\bnn\.(\w+)"
 
 
-class ModelParts(NamedTuple):
+class ModelParts(Struct, frozen=True):
     """What a model is made of.
 
     Attributes:

@@ -6,7 +6,8 @@
 
 import ast
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import class_of, constructor_of, default_values
 from espnet3_compiler.checks.data.certain_code import kept_arguments
@@ -26,7 +27,7 @@ _GIVEN_BY_RUNTIME = ("data_dir", "recipe_dir")
 _DYNAMIC = ("setattr(", "__dict__", "vars(self", "__getattr")
 
 
-class Assigned(NamedTuple):
+class Assigned(Struct, frozen=True):
     """A value that a method gives to an attribute.
 
     Attributes:

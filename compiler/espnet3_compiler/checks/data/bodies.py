@@ -2,7 +2,8 @@
 
 import ast
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries, is_available
 from espnet3_compiler.diagnostics.source import Span, line_span
@@ -27,7 +28,7 @@ LAYERS = "torch.nn.modules."
 """How the modules are called that define the layers of PyTorch."""
 
 
-class FunctionBody(NamedTuple):
+class FunctionBody(Struct, frozen=True):
     """A function of the recipe.
 
     Attributes:
@@ -107,7 +108,7 @@ def _find_method_body(library: Library, path: str, name: str) -> FunctionBody | 
     return placed.body if placed else None
 
 
-class PlacedBody(NamedTuple):
+class PlacedBody(Struct, frozen=True):
     """A method of an object.
 
     Attributes:

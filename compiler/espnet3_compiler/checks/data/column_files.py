@@ -8,7 +8,8 @@ config.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import class_of
 from espnet3_compiler.checks.findings import value_finding
@@ -32,7 +33,7 @@ FILE_KINDS = ("audio", "array", "segments", "vector", "image", "table")
 """Kinds of the contract whose values are no lines of a table."""
 
 
-class _Reads(NamedTuple):
+class _Reads(Struct, frozen=True):
     """What a metric that says so reads.
 
     Attributes:

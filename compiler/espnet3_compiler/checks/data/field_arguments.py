@@ -1,7 +1,8 @@
 """The arguments of a preprocessor that name fields which it reads, and those that items lack."""
 
 import ast
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import default_values, method_body
 from espnet3_compiler.checks.data.certain_code import kept_arguments
@@ -25,7 +26,7 @@ _PLAIN = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
 _GUARDS = (ast.IfExp, ast.Compare, ast.BoolOp, ast.Lambda, ast.comprehension)
 
 
-class LackingField(NamedTuple):
+class LackingField(Struct, frozen=True):
     """A field that a preprocessor needs and does not get.
 
     Attributes:

@@ -8,7 +8,8 @@ batch`` or ``batch[0]`` in the ``training_step`` of a LightningModule that is tr
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, function_body, method_body
 from espnet3_compiler.checks.data.certain_code import (
@@ -57,7 +58,7 @@ _ARITHMETIC = (*(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
-class _MappingUser(NamedTuple):
+class _MappingUser(Struct, frozen=True):
     """A function that gets a mapping.
 
     Attributes:

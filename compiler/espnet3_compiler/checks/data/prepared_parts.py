@@ -8,7 +8,8 @@ Fails: ``{split: dev}`` beside the same, as ``build`` has ``for split in sizes``
 
 import ast
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, method_body
 from espnet3_compiler.checks.findings import value_finding
@@ -26,7 +27,7 @@ from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
 
-class _PartList(NamedTuple):
+class _PartList(Struct, frozen=True):
     """The parts that a builder makes: their names, where they are written, what it calls one."""
 
     names: tuple[str, ...]

@@ -6,7 +6,8 @@ certainly not there. Where the code says it in another way, nothing is known.
 
 import ast
 from collections.abc import Container, Iterable
-from typing import NamedTuple
+
+from msgspec import Struct, structs
 
 from espnet3_compiler.checks.data.attributes import Known, chosen_branch, known_settings
 from espnet3_compiler.checks.data.bodies import (
@@ -37,12 +38,11 @@ FRAMES = "espnet3_runtime.data.preprocess.FrameLabels"
 """The one that adds a field, ``field``."""
 
 _DEPTH = 5  # of names of names, and of objects in objects
-
 _READING = ("copy", "get", "items", "keys", "pop", "values")
 _HARMLESS_CALLS = ("dict", "len", "print", "sorted", "list", "isinstance", "set", "tuple")
 
 
-class _Owner(NamedTuple):
+class _Owner(Struct, frozen=True):
     """The object of which a function is a method.
 
     Attributes:
@@ -60,7 +60,7 @@ class _Owner(NamedTuple):
     depth: int = 0
 
 
-class _Scope(NamedTuple):
+class _Scope(Struct, frozen=True):
     """A function, and what is known in it.
 
     Attributes:
@@ -105,7 +105,7 @@ def _fields_by_own_method(
         return None
     node = placed.body.node
     name = sample_parameter(node) if sample is None else sample
-    here = owner._replace(position=placed.position)
+    here = structs.replace(owner, position=placed.position)
     return _returned_fields(_Scope(node, name, given, here))
 
 
@@ -329,7 +329,7 @@ def _fields_of_name(name: str, scope: _Scope, depth: int) -> Fields | None:
     """
     if name in scope.asked:
         return frozenset()  # what it has by its other values
-    scope = scope._replace(asked=scope.asked | {name})
+    scope = structs.replace(scope, asked=scope.asked | {name})
     parts: list[Fields | None] = [scope.given] if name == scope.sample else []
     arguments = [item.arg for item in all_nodes(scope.node.args) if isinstance(item, ast.arg)]
     if not parts and name in arguments:

@@ -6,7 +6,9 @@ f"{split}.json").write_text(json.dumps(rows))`` with rows of two texts.
 """
 
 import ast
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.data.attributes import Assigned, attribute_users, attribute_values
 from espnet3_compiler.checks.data.bodies import FunctionBody
@@ -26,7 +28,7 @@ _DEPTH = 6
 _WRITERS = ("json.dumps", "json.dump")
 
 
-class StoredValue(NamedTuple):
+class StoredValue(Struct, frozen=True):
     """A value that a builder writes.
 
     Attributes:
@@ -48,7 +50,7 @@ class StoredValue(NamedTuple):
                 found = dict(pairs).get(literal_text(key) or "")
             case _:
                 found = None
-        return self._replace(value=found) if found is not None else None
+        return replace(self, value=found) if found is not None else None
 
 
 def stored_value(value: ast.expr, maker: Maker, depth: int = 0) -> StoredValue | None:

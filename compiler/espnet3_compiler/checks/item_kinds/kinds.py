@@ -6,7 +6,9 @@ Nothing is listed where the code says it in a way that is not understood.
 
 import ast
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.data.attributes import Known
 from espnet3_compiler.checks.data.bodies import FunctionBody
@@ -17,7 +19,7 @@ OTHER = "other"
 """What is none of these, and no list of numbers: None, a mapping, a path, a list of texts."""
 
 
-class FieldKind(NamedTuple):
+class FieldKind(Struct, frozen=True):
     """What a field is.
 
     Attributes:
@@ -31,7 +33,7 @@ class FieldKind(NamedTuple):
     body: FunctionBody | None = None
 
 
-class ItemKinds(NamedTuple):
+class ItemKinds(Struct, frozen=True):
     """The fields of an item.
 
     Attributes:
@@ -48,11 +50,11 @@ class ItemKinds(NamedTuple):
 
     def with_field(self, name: str, kind: FieldKind) -> "ItemKinds":
         """Return the item with one field set."""
-        return self._replace(fields={**self.fields, name: kind})
+        return replace(self, fields={**self.fields, name: kind})
 
     def without(self, name: str) -> "ItemKinds":
         """Return the item without a field."""
-        return self._replace(fields={k: v for k, v in self.fields.items() if k != name})
+        return replace(self, fields={k: v for k, v in self.fields.items() if k != name})
 
     def doubtful(self) -> "ItemKinds":
         """Return the item of which any field may be set anew, and others added."""
@@ -64,7 +66,7 @@ class ItemKinds(NamedTuple):
         return ItemKinds({**known.fields, **other.fields}, self.closed and other.closed)
 
 
-class Maker(NamedTuple):
+class Maker(Struct, frozen=True):
     """A function that makes an item, or changes one.
 
     Attributes:

@@ -2,6 +2,8 @@
 
 import ast
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.data.attributes import Known, chosen_branch, known_settings
 from espnet3_compiler.checks.data.bodies import placed_method, returned_values
 from espnet3_compiler.checks.data.parts import looped_parts, part_of
@@ -95,7 +97,7 @@ def _replaced(given: ItemKinds, field: str, to: str, kind: str) -> ItemKinds:
     if field == to:
         return given.with_field(field, FieldKind(UNKNOWN)) if before == OTHER else given
     lost = before in (UNKNOWN, OTHER)
-    return given.without(field).without(to)._replace(closed=False) if lost else given
+    return replace(given.without(field).without(to), closed=False) if lost else given
 
 
 def _by_method(
@@ -221,7 +223,7 @@ def _by_function(body: Maker, call: ast.Call, maker: Maker) -> ItemKinds | None:
     given = [(name, mapping_kinds(one, maker)) for name, one in pairs if name]
     known = [(name, kinds) for name, kinds in given if kinds is not None]
     sample, kinds = known[0] if len(known) == 1 else ("", ItemKinds())
-    inside = body._replace(sample=sample, given=kinds, depth=maker.depth + 1)
+    inside = replace(body, sample=sample, given=kinds, depth=maker.depth + 1)
     return common_kinds(mapping_kinds(one, inside) for one in returned_values(body.body.node))
 
 

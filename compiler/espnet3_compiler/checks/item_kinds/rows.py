@@ -5,7 +5,9 @@ puts a value of another kind into one: ``row["samples"] = int(row["samples"])``.
 """
 
 import ast
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.data.attributes import Assigned, attribute_users, attribute_values
 from espnet3_compiler.checks.data.bodies import FunctionBody, function_body
@@ -30,7 +32,7 @@ _DEPTH = 20
 _Loop = ast.comprehension | ast.For
 
 
-class _TablePlace(NamedTuple):
+class _TablePlace(Struct, frozen=True):
     """A function, and where its names and attributes come from."""
 
     library: Library
@@ -61,7 +63,7 @@ def _makes_texts(given: Assigned, library: Library) -> bool:
         case ast.ListComp(elt=ast.Call(func=ast.Name(id="str")) | ast.JoinedStr()):
             return True
         case ast.Call(func=ast.Name(id=name), args=[ast.Call() as inner, *_]) if name in _LISTS:
-            return _makes_texts(given._replace(value=inner), library)
+            return _makes_texts(replace(given, value=inner), library)
         case ast.Call(func=function):
             name = full_name(library, given.found.location, dotted_name(function) or "")
             return name in ("glob.glob", "os.listdir")
@@ -86,7 +88,7 @@ def _is_table(attribute: str, place: _TablePlace, depth: int) -> bool:
     users = attribute_users(place.library, place.path, attribute)
     if not given or depth > _DEPTH or any(map(is_changed, users)):
         return False
-    places = [_place_of(given[0], place)._replace(node=node) for node in users]
+    places = [replace(_place_of(given[0], place), node=node) for node in users]
     filled = _is_filled(f"self.{attribute}", places, depth)
     return filled is not False and all(
         (filled and _is_empty(value)) or _makes_rows(value, there, depth + 1)
@@ -133,7 +135,7 @@ def _is_empty(value: ast.expr) -> bool:
 
 
 def _place_of(given: Assigned, place: _TablePlace) -> _TablePlace:
-    return place._replace(location=given.found.location, node=given.node)
+    return replace(place, location=given.found.location, node=given.node)
 
 
 def is_changed(node: FunctionNode) -> bool:
@@ -272,5 +274,5 @@ def _returns_rows(body: FunctionBody, place: _TablePlace, depth: int) -> bool:
     values = [one.value for one in own_returns(body.node)]
     if location is None or not values or is_changed(body.node):
         return False
-    inside = place._replace(location=location, node=body.node)
+    inside = replace(place, location=location, node=body.node)
     return all(one is not None and _makes_rows(one, inside, depth) for one in values)

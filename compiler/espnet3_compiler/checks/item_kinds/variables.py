@@ -5,7 +5,9 @@ What stands behind a condition or in a loop may be done or not: what it changes 
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.data.attributes import Known, known_truth
 from espnet3_compiler.checks.data.sample_fields import is_name, nodes_read_by
@@ -25,7 +27,7 @@ _PLAIN = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Delete, ast.Return)
 _READING = ("get", "items", "keys", "values", "copy")
 
 
-class Rules(NamedTuple):
+class Rules(Struct, frozen=True):
     """How expressions are understood.
 
     Attributes:
@@ -37,7 +39,7 @@ class Rules(NamedTuple):
     field: KindOf
 
 
-class _Step(NamedTuple):
+class _Step(Struct, frozen=True):
     """A statement that may change a variable, and whether it is certainly run, once."""
 
     node: ast.AST
@@ -60,7 +62,7 @@ def variable_kinds(name: str, maker: Maker, rules: Rules) -> ItemKinds | None:
     if name in arguments and name != maker.sample:
         return None
     for step in _steps(node.body, maker.known, certain=True):
-        here = maker._replace(bound={**maker.bound, name: kinds})
+        here = replace(maker, bound={**maker.bound, name: kinds})
         seen, changed = _after(step, name, kinds, here, rules)
         understood.update(map(id, seen))
         kinds = changed
@@ -155,10 +157,10 @@ def _with_key(
         return kinds.with_field(key, kind)
     same = kinds.named(key).name == kind.name != UNKNOWN
     kept = kinds if same or key not in kinds.fields else kinds.with_field(key, FieldKind(UNKNOWN))
-    return kept._replace(closed=kinds.closed and key in kinds.fields)
+    return replace(kept, closed=kinds.closed and key in kinds.fields)
 
 
 def _without_key(kinds: ItemKinds | None, key: str | None) -> ItemKinds | None:
     if kinds is None or key is None:
         return None
-    return kinds.without(key)._replace(closed=False)
+    return replace(kinds.without(key), closed=False)

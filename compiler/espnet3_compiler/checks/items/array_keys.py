@@ -6,7 +6,8 @@ Fails: ``["sum_sq"]`` there, also in a function of the recipe that the path is h
 
 import ast
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
@@ -42,7 +43,7 @@ _SAME_PATH = ("str", "Path", "pathlib.Path")
 _DEPTH = 4
 
 
-class _Reader(NamedTuple):
+class _Reader(Struct, frozen=True):
     """A function that gets the path of a file.
 
     Attributes:

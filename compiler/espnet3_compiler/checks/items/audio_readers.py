@@ -9,7 +9,9 @@ or as a field of an item; ``_, speech = soundfile.read(path)``: that is the rate
 import ast
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions, recipe_modules
 from espnet3_compiler.checks.data.certain_code import assigned_values, is_asked, is_own
@@ -48,7 +50,7 @@ _RATES = frozenset(("fs", "freq", "frequency", "hz", "rate", "samplerate", "samp
 _NUMBERS = _RATES | {"count", "len", "length", "lengths", "num", "size"}
 
 
-class _AudioReader(NamedTuple):
+class _AudioReader(Struct, frozen=True):
     """A function of a recipe that reads audio.
 
     Attributes:
@@ -134,7 +136,7 @@ def _reading(call: ast.AST, reader: _AudioReader, depth: int = 0) -> str:
     word = method if first == "self" else name
     made = [one for one in own if isinstance(one, ast.FunctionDef) and one.name == word]
     if len(made) == 1 and not _has_wrapper(made[0]):
-        inside = reader._replace(node=made[0])
+        inside = replace(reader, node=made[0])
         given = [one.value for one in own_returns(made[0])]
         readers = {_reading(one, inside, depth + 1) if one else "" for one in given}
         return readers.pop() if len(readers) == 1 else ""

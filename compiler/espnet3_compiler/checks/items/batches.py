@@ -7,7 +7,8 @@ texts, None or a path in each item.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.fields import preprocessor_of, split_entries
 from espnet3_compiler.checks.item_kinds.kinds import (
@@ -30,7 +31,7 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar
 _LENGTHS = "_lengths"
 
 
-class ForwardCall(NamedTuple):
+class ForwardCall(Struct, frozen=True):
     """What a model is called by, with the fields of a batch.
 
     Attributes:

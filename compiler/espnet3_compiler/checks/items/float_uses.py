@@ -2,7 +2,9 @@
 
 import ast
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.data.attributes import attribute_values
 from espnet3_compiler.checks.data.bodies import (
@@ -41,7 +43,7 @@ _FLOAT_LAYERS = (
 _FLOAT_FEATURES = ("MFCC", "MelSpectrogram", "Spectrogram")
 
 
-class FloatUse(NamedTuple):
+class FloatUse(Struct, frozen=True):
     """What takes floats only.
 
     Attributes:
@@ -55,7 +57,7 @@ class FloatUse(NamedTuple):
     call: ast.Call
 
 
-class Taker(NamedTuple):
+class Taker(Struct, frozen=True):
     """A method of a model or of one of its parts, which gets the field.
 
     Attributes:
@@ -140,7 +142,7 @@ def _use_of(
         return FloatUse(full, taker.body, call) if full in _FLOAT_FUNCTIONS else None
     own = method_body(library, taker.path, attribute)
     if own is not None:
-        return _go_on(taker._replace(body=own), place, words, depth)
+        return _go_on(replace(taker, body=own), place, words, depth)
     layer = _layer_of(library, taker.path, attribute)
     if layer:
         return FloatUse(layer, taker.body, call) if place == 0 else None

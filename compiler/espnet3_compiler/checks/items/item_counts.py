@@ -9,7 +9,8 @@ which has neither a length nor items by number.
 
 import ast
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.attributes import Assigned, attribute_values
 from espnet3_compiler.checks.data.bodies import (
@@ -42,7 +43,7 @@ _GENERATING = ("glob", "rglob", "iterdir")
 _SEQUENCES = ("list", "sorted", "tuple")
 
 
-class _Counted(NamedTuple):
+class _Counted(Struct, frozen=True):
     """A data set whose methods are those of the recipe.
 
     Attributes:

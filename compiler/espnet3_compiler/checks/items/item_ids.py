@@ -10,7 +10,8 @@ The ids of ``test`` are looked at where a stage infers, others where a stage clu
 import ast
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.attributes import attribute_values
 from espnet3_compiler.checks.data.bodies import (
@@ -53,7 +54,7 @@ _SHARED = "not its own"
 _DEPTH = 5
 
 
-class _Id(NamedTuple):
+class _Id(Struct, frozen=True):
     """What a data set gives as the id of an item.
 
     Attributes:

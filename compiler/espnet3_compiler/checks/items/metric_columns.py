@@ -6,7 +6,8 @@ Fails: ``ref: "dataset:target"`` where items have ``"target": np.array([target])
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
 from espnet3_compiler.checks.data.bodies import class_of, dataset_class
@@ -40,7 +41,7 @@ _LENGTHS = "_lengths"
 _FREE = ("utt_id", "sample_rate")
 
 
-class _Column(NamedTuple):
+class _Column(Struct, frozen=True):
     """A column that a metric reads.
 
     Attributes:

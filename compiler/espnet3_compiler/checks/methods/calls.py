@@ -12,7 +12,9 @@ A runner is called with fields by name, too: ``runners`` judges it.
 
 from collections.abc import Iterator
 from itertools import takewhile
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
@@ -51,7 +53,7 @@ from espnet3_compiler.syntax.tree import Scalar, is_null, node_at
 from espnet3_schemas import TARGET
 
 
-class RuntimeCall(NamedTuple):
+class RuntimeCall(Struct, frozen=True):
     """How the runtime calls a method.
 
     Attributes:
@@ -132,7 +134,7 @@ def _check_object(
         return
     found = class_of(library, name)
     method = "forward" if found and is_module_class(library, found) else call.method
-    call = _with_id(call, read_method(library, name, call.method))._replace(method=method)
+    call = replace(_with_id(call, read_method(library, name, call.method)), method=method)
     if target.node.entry("_partial_") is None:
         yield from check_call(library, name, call, used)
 
@@ -142,7 +144,7 @@ def _check_writer(library: Library, path: Scalar) -> Iterator[Diagnostic]:
     body = function_body(library, str(path.value))
     names = [one.arg for one in body.node.args.args[:2]] if body else []
     if body and names[:1] and names[0] in _PATHS and names[-1] not in _PATHS:
-        call = _WRITER._replace(method=body.node.name)
+        call = replace(_WRITER, method=body.node.name)
         message = f"{path.value} takes ({', '.join(names)}), and is called as {call}"
         advice = f"write def {body.node.name}({', '.join(reversed(names))})"
         yield uncallable(body, message, use_location(path), advice)
@@ -161,10 +163,10 @@ def _check_partial(
         return
     bound = {entry.name for entry in keyword_arguments(target.node)}
     room = list(takewhile(lambda item: item.name not in bound, signature.positional))
-    others = [item._replace(kind="keyword") for item in signature.parameters if item not in room]
+    others = [replace(item, kind="keyword") for item in signature.parameters if item not in room]
     given = tuple(item.name for item in others if item.name in bound)
-    signature = signature._replace(parameters=(*room, *others))
-    call = _with_id(call, signature)._replace(method=body.node.name, named=given)
+    signature = replace(signature, parameters=(*room, *others))
+    call = replace(_with_id(call, signature), method=body.node.name, named=given)
     names = ", ".join(dict.fromkeys((*call.positional, *given)))
     advice = f"write def {call.method}({names})"
     yield from _misfit(body, signature, call, use_location(path), advice)

@@ -10,7 +10,9 @@ a loss, also in a method or function of the recipe that ``forward`` calls, and o
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.data.attributes import Assigned, attribute_values
 from espnet3_compiler.checks.data.bodies import (
@@ -57,7 +59,7 @@ _OVER_AXIS = ("mean", "sum")
 _DEPTH = 8
 
 
-class _LossScope(NamedTuple):
+class _LossScope(Struct, frozen=True):
     """A function in which a loss is followed.
 
     Attributes:
@@ -158,7 +160,7 @@ def _kept_variable(name: str, value: ast.expr, scope: _LossScope) -> Span | None
     if any(isinstance(one, ast.arg) and one.arg == name for one in all_nodes(args)):
         return None
     given = assigned_values(scope.body.node, name, kept=True) or []
-    inside = scope._replace(asked=scope.asked | {name})
+    inside = replace(scope, asked=scope.asked | {name})
     return _all_kept([_kept(one, inside) for one in given])
 
 

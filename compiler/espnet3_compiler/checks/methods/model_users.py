@@ -5,7 +5,8 @@ out.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
@@ -24,7 +25,7 @@ from espnet3_schemas import TARGET
 _PROVIDER = "espnet3_runtime.inference.provider.from_checkpoint"
 
 
-class ModelUser(NamedTuple):
+class ModelUser(Struct, frozen=True):
     """A function that gets the model.
 
     Attributes:

@@ -11,7 +11,8 @@ case is compared.
 
 import ast
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of
@@ -51,7 +52,7 @@ _REPLACING = ("setattr", "add_module", "register_module", "set_submodule", "get_
 _MOST_NAMED = 8
 
 
-class _GivenPart(NamedTuple):
+class _GivenPart(Struct, frozen=True):
     """An object that is given to a constructor.
 
     Attributes:
@@ -67,7 +68,7 @@ class _GivenPart(NamedTuple):
     known: frozenset[str]
 
 
-class _PartRead(NamedTuple):
+class _PartRead(Struct, frozen=True):
     """What reads an attribute of a part.
 
     Attributes:

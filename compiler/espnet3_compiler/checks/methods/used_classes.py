@@ -8,7 +8,8 @@ callback that has ``on_train_epoch_end`` alone: the Trainer calls the others, to
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.classes import known_class, missing_methods
 from espnet3_compiler.checks.findings import value_finding
@@ -33,7 +34,7 @@ _OF_NAMED = 3
 """So many keys lead to an optimizer that has a name: ``optimizers.NAME.optimizer``."""
 
 
-class _ObjectUse(NamedTuple):
+class _ObjectUse(Struct, frozen=True):
     """How stages use an object.
 
     Attributes:

@@ -9,7 +9,8 @@ Fails: ``checkpoint: stages.train.best_checkpoint``; ``init_from: train.best_che
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.code.modules import any_mentions, recipe_modules
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -45,7 +46,7 @@ _OTHER_KEYS = (TARGET, "task", "data_src", "description", "name", "call")
 """Keys whose texts may have dots for another reason."""
 
 
-class _Bare(NamedTuple):
+class _Bare(Struct, frozen=True):
     """A name without ``${}``, the text that holds it, and the part of the text."""
 
     name: str

@@ -13,7 +13,8 @@ import ast
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, full_name_in, function_body
 from espnet3_compiler.checks.paths.written_paths import written_paths
@@ -52,7 +53,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         yield from _check_stage(stage, recipe, resolved, written)
 
 
-class _WrittenPaths(NamedTuple):
+class _WrittenPaths(Struct, frozen=True):
     """What the stages write.
 
     Attributes:

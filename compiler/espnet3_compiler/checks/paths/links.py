@@ -10,7 +10,8 @@ The code behind such a link is not checked: ``signature.locate`` takes it as not
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.code.modules import imported_names
 from espnet3_compiler.checks.findings import value_finding
@@ -24,7 +25,7 @@ _ENDINGS = ("", ".py")
 """Endings of what may be a link to a package or to a module."""
 
 
-class _Link(NamedTuple):
+class _Link(Struct, frozen=True):
     """A broken link: its path, its target, and a name of the recipe that is imported through it."""
 
     path: Path

@@ -11,7 +11,8 @@ import os
 import posixpath
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -26,7 +27,7 @@ _STARTS = (("init_from",), ("fit", "ckpt_path"), ("checkpoint",))
 """Where stages name the weights that they start from."""
 
 
-class WrittenPath(NamedTuple):
+class WrittenPath(Struct, frozen=True):
     """A path that a stage writes, links followed, and the text that says so."""
 
     stage: StageDecl

@@ -8,7 +8,9 @@ on.
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeGuard
+from typing import TypeGuard
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, full_name_in, function_body
 from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
@@ -40,7 +42,7 @@ Known = dict[str, tree.Node]
 """The values of variables."""
 
 
-class MissingKey(NamedTuple):
+class MissingKey(Struct, frozen=True):
     """A key that code reads of a mapping that does not have it."""
 
     key: str

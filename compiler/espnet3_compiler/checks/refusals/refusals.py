@@ -8,7 +8,10 @@ layer of PyTorch is made of.  What is not known decides nothing.
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.data.bodies import (
     LAYERS,
@@ -27,7 +30,7 @@ _DEEPEST = 4
 """So many constructors that call one another are followed."""
 
 
-class ConstructorArguments(NamedTuple):
+class ConstructorArguments(Struct, frozen=True):
     """The arguments of a constructor.
 
     Attributes:
@@ -41,7 +44,7 @@ class ConstructorArguments(NamedTuple):
     origins: Mapping[str, frozenset[str]]
 
 
-class Refusal(NamedTuple):
+class Refusal(Struct, frozen=True):
     """An exception that a constructor raises.
 
     Attributes:
@@ -151,7 +154,7 @@ def first_refusal(
     return _judge_statements(body.node.body, frame)
 
 
-class ObjectState(NamedTuple):
+class ObjectState(Struct, frozen=True):
     """What is known of an object while its methods run.
 
     Attributes:
@@ -226,7 +229,7 @@ def _judge_statement(item: ast.stmt, frame: _Frame) -> Refusal | None:
 
 
 def _because(refusal: Refusal, condition: ast.expr, frame: _Frame) -> Refusal:
-    return refusal._replace(condition=condition, arguments=frame.deciding(condition))
+    return replace(refusal, condition=condition, arguments=frame.deciding(condition))
 
 
 def _judge_condition(item: ast.If, frame: _Frame) -> Refusal | None:

@@ -9,7 +9,8 @@ With an ``app_script`` of its own, a page may do as it likes with its fields.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.settings.inference_outputs import audio_without_rate, has_no_rate
@@ -26,7 +27,7 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence,
 from espnet3_schemas.bundles import WIDGETS
 
 
-class _PageSide(NamedTuple):
+class _PageSide(Struct, frozen=True):
     """One side of the page of a demo.
 
     Attributes:

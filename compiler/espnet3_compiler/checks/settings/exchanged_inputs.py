@@ -7,7 +7,8 @@ Fails: ``{ref: text, hyp: "dataset:text"}``; ``{…, enhanced: "dataset:speech",
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.settings.metric_inputs import HEARD, REFERENCES, words_of
@@ -38,7 +39,7 @@ _OWN_NAMES = {f"{_PLACE}eer.EER": "score", f"{_PLACE}mcd.MCD": "spoken"}
 """Metrics with a name of their own for what inference writes."""
 
 
-class _Input(NamedTuple):
+class _Input(Struct, frozen=True):
     """An input of a metric.
 
     Attributes:

@@ -11,7 +11,9 @@ A trial of a few steps says nothing.  Where only the data tell how many steps th
 
 from collections.abc import Iterator
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.monitors import scheduler_blocks
@@ -36,7 +38,7 @@ _FEWEST = {"epoch": 1, "step": 100}
 """Of which a training has more than a trial: fewer are not meant to see a schedule to its end."""
 
 
-class _Most(NamedTuple):
+class _Most(Struct, frozen=True):
     """How often a scheduler moves at most, and the settings that say so."""
 
     moves: int

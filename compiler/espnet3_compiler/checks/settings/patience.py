@@ -10,7 +10,8 @@ for all of them; one that a shorter training inherits says nothing of the others
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.empty_lists import why_no_validation
@@ -35,7 +36,7 @@ _OTHER_WAYS = ("stopping_threshold", "divergence_threshold", "check_on_train_epo
 """Settings by which it stops without patience, or counts more than validations."""
 
 
-class _Waiting(NamedTuple):
+class _Waiting(Struct, frozen=True):
     """Something that waits for a value to get better.
 
     Attributes:
@@ -51,7 +52,7 @@ class _Waiting(NamedTuple):
     effect: str
 
 
-class _Validations(NamedTuple):
+class _Validations(Struct, frozen=True):
     """How many validations a training has at most, and the settings that say so."""
 
     number: int

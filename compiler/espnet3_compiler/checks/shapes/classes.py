@@ -4,7 +4,8 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
 from espnet3_compiler.signature.classes import LIGHTNING_PACKAGES, is_torch_module
@@ -26,7 +27,7 @@ _STORES = re.compile(
 )
 
 
-class ModelClass(NamedTuple):
+class ModelClass(Struct, frozen=True):
     """A class of the recipe.
 
     Attributes:

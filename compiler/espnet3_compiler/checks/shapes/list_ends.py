@@ -5,14 +5,15 @@ Fails: the same for ``layer: 2``, counted from one.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.shapes.values import CallArgument, Constant
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.syntax.span_key import first_per_location, span_key
 
 
-class BeyondEnd(NamedTuple):
+class BeyondEnd(Struct, frozen=True):
     """An item of a list that it certainly does not have.
 
     Attributes:

@@ -3,6 +3,8 @@
 import ast
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.shapes.frames import FollowedFunction
 from espnet3_compiler.checks.shapes.meanings.axes import rank_of
 from espnet3_compiler.checks.shapes.meanings.functions import apply_meant
@@ -125,7 +127,7 @@ def store_item(owner: Value, key: Value, given: CallArgument, frame: FollowedFun
     elif isinstance(owner, Group | Constant | Repeated):
         frame.replace(owner, None)
     elif isinstance(owner, Tensor):
-        meaning = owner.meaning._replace(numbers="", normal=None)
+        meaning = replace(owner.meaning, numbers="", normal=None)
         frame.replace(owner, Tensor(owner.shapes, meaning=meaning))
 
 

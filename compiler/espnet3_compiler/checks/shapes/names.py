@@ -2,6 +2,8 @@
 
 import ast
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.data.bodies import FunctionBody, bindings_of
 from espnet3_compiler.signature.definitions import BUILTINS, full_name
 from espnet3_compiler.signature.library import Library
@@ -56,7 +58,7 @@ def module_value(
         file = library.file(found) if found and found.local else None
         if found is None or file is None:
             return None
-        there = body._replace(module=found.name, file=file)
+        there = replace(body, module=found.name, file=file)
         return module_value(library, there, last, depth + 1)
     if row.kind not in ("constant", "call", "expression", "unknown"):
         return None

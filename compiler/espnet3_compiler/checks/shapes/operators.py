@@ -3,6 +3,8 @@
 import ast
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.frames import FollowedFunction
 from espnet3_compiler.checks.shapes.list_ends import beyond_end
@@ -102,7 +104,7 @@ def negated(value: Value) -> Value:
     """Return what a sign makes of a tensor, whose numbers are others then."""
     if not isinstance(value, Tensor):
         return None
-    return value._replace(meaning=value.meaning._replace(numbers=""))
+    return replace(value, meaning=replace(value.meaning, numbers=""))
 
 
 UNKNOWN = "unknown"
@@ -172,8 +174,8 @@ def _renumbered(
     """Return the result of an operator with how far its numbers go, where that is still known."""
     shift = right.value if isinstance(right, Constant) else None
     if found is None or left.numbering is None or type(shift) is not int:
-        return found and found._replace(numbering=None)
-    return found._replace(numbering=_shifted(left.numbering, operation, shift))
+        return found and replace(found, numbering=None)
+    return replace(found, numbering=_shifted(left.numbering, operation, shift))
 
 
 def _shifted(given: Numbering, operation: ast.operator, shift: int) -> Numbering | None:
@@ -184,4 +186,4 @@ def _shifted(given: Numbering, operation: ast.operator, shift: int) -> Numbering
     if highest == CODES or not isinstance(operation, ast.Add | ast.Sub):
         return None
     change = shift if isinstance(operation, ast.Add) else -shift
-    return given._replace(highest=highest + change)
+    return replace(given, highest=highest + change)

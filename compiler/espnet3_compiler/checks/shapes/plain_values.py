@@ -6,7 +6,8 @@ Fails: the same where ``self.weights = weights`` is the list of the recipe.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.shapes.values import CallArgument, Constant
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -25,7 +26,7 @@ _KINDS = {list: "a list", tuple: "a tuple", int: "a number", float: "a number"}
 _LISTS = (list, tuple)
 
 
-class PlainValue(NamedTuple):
+class PlainValue(Struct, frozen=True):
     """A value that certainly is no tensor where one is taken.
 
     Attributes:

@@ -7,7 +7,9 @@ Fails: the same for ``heads: 6``; ``nn.GroupNorm(3, 64)``; ``nn.Dropout(1.5)``.
 import re
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import class_of, constructor_of
 from espnet3_compiler.checks.refusals.refusals import (
@@ -28,7 +30,7 @@ _JUDGES = re.compile(r"\b(?:raise|assert)\b|\b(?!Parameter\b)[A-Z]\w*\(")
 """What a constructor that refuses numbers has in it, or one that makes other layers."""
 
 
-class RefusedLayer(NamedTuple):
+class RefusedLayer(Struct, frozen=True):
     """A layer that cannot be constructed.
 
     Attributes:

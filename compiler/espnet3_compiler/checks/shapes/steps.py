@@ -10,7 +10,8 @@ self.hop_length``.
 import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import class_of, method_body, returned_values
 from espnet3_compiler.checks.shapes.frames import Run
@@ -23,7 +24,7 @@ _STEPS = ("hop_length", "hop_size", "n_shift", "frame_shift")
 """How a part calls the samples between its frames."""
 
 
-class _Handed(NamedTuple):
+class _Handed(Struct, frozen=True):
     """A value that one part of a model gives and another one takes as it is.
 
     Attributes:

@@ -1,7 +1,8 @@
 """Layers of ``torch.nn``: which sizes they take, and which they give."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.values import (
@@ -42,7 +43,7 @@ _OTHER_LOSSES = (
 )
 
 
-class _Rule(NamedTuple):
+class _Rule(Struct, frozen=True):
     """What a layer takes and gives.
 
     Attributes:
@@ -107,7 +108,7 @@ SIZES = frozenset(
 """CallArguments of layers that their objects have as attributes of the same name."""
 
 
-class Mismatch(NamedTuple):
+class Mismatch(Struct, frozen=True):
     """A layer that certainly gets a tensor of another size.
 
     Attributes:
@@ -123,7 +124,7 @@ class Mismatch(NamedTuple):
     added: bool = False
 
 
-class OverNumbered(NamedTuple):
+class OverNumbered(Struct, frozen=True):
     """Numbers of labels or letters that certainly go beyond those that a layer has.
 
     Attributes:

@@ -6,7 +6,10 @@ Numbers that are not known and arrays of numpy are tensors, too: the former with
 import ast
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.diagnostics.source import Span
@@ -54,7 +57,7 @@ class Place:
         return use_location(self.node)
 
 
-class Constant(NamedTuple):
+class Constant(Struct, frozen=True):
     """A number, a text, a list of them.
 
     Attributes:
@@ -100,7 +103,7 @@ class CallArgument:
         return self.value
 
 
-class CallArguments(NamedTuple):
+class CallArguments(Struct, frozen=True):
     """The arguments of a call.
 
     Attributes:
@@ -172,13 +175,13 @@ class Part:
         self.changed = False
 
 
-class Group(NamedTuple):
+class Group(Struct, frozen=True):
     """Several values in order: a tuple, a list, a ``ModuleList``."""
 
     items: tuple["Value", ...]
 
 
-class Repeated(NamedTuple):
+class Repeated(Struct, frozen=True):
     """A list of unknown length, all of whose items are alike."""
 
     item: "Value"
@@ -219,7 +222,7 @@ class Item:
         return self.fields[name].value if name in self.fields else None
 
 
-class Size(NamedTuple):
+class Size(Struct, frozen=True):
     """The size of a dimension.
 
     Attributes:
@@ -241,7 +244,7 @@ Shape = tuple[Size | None, ...]
 """The sizes of all dimensions; None for one that is not known."""
 
 
-class Spectra(NamedTuple):
+class Spectra(Struct, frozen=True):
     """A layer that makes spectra of audio: a dimension of bands and one of frames."""
 
     bands: Size | None
@@ -251,7 +254,7 @@ CODES = 0x10FFFF
 """The highest number that ``ord`` gives."""
 
 
-class Numbering(NamedTuple):
+class Numbering(Struct, frozen=True):
     """How far numbers go that stand for labels or letters.
 
     Attributes:
@@ -265,7 +268,7 @@ class Numbering(NamedTuple):
     letters: bool = False
 
 
-class Meaning(NamedTuple):
+class Meaning(Struct, frozen=True):
     """What is certain of a tensor.
 
     Attributes:
@@ -290,7 +293,7 @@ class Meaning(NamedTuple):
         )
 
 
-class Tensor(NamedTuple):
+class Tensor(Struct, frozen=True):
     """A tensor, with the shapes that it may have: one of them is the right one.
 
     Attributes:
@@ -337,7 +340,7 @@ def _either_tensor(first: Tensor, other: Tensor) -> Tensor | None:
     found = tensor((*first.shapes, *other.shapes))
     same = first.numbering == other.numbering
     meaning = first.meaning.common(other.meaning)
-    return found and found._replace(numbering=first.numbering if same else None, meaning=meaning)
+    return found and replace(found, numbering=first.numbering if same else None, meaning=meaning)
 
 
 def _either_item(first: Item, other: Item) -> Item:

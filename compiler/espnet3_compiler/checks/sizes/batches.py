@@ -1,7 +1,8 @@
 """The arrays of the items that a model is called with, of each data set of a config."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.fields import split_entries
 from espnet3_compiler.checks.shapes.made.arrays import array_of
@@ -15,7 +16,7 @@ from espnet3_compiler.syntax.tree import Mapping
 _SPLITS = {"train": ("train", "valid"), "infer": ("test",)}
 
 
-class FieldArray(NamedTuple):
+class FieldArray(Struct, frozen=True):
     """The value of a field of an item.
 
     Attributes:

@@ -4,7 +4,8 @@ A batch pads the first axis of a field, and ``NAME_lengths`` counts it.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.shapes.values import Tensor
 from espnet3_compiler.checks.sizes.batches import FieldArray
@@ -12,7 +13,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.syntax.span_key import first_per_location
 
 
-class Field(NamedTuple):
+class Field(Struct, frozen=True):
     """A field of an item whose lengths are read.
 
     Attributes:

@@ -11,7 +11,8 @@ Only what runs in any case is judged, and of a context that stays what it is.
 import ast
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
 from espnet3_compiler.checks.data.certain_code import certain_nodes, is_stored
@@ -33,7 +34,7 @@ _RUNTIME = "espnet3_runtime."
 _LOOKING = ("get", "items", "keys", "values")
 
 
-class _KindMethod(NamedTuple):
+class _KindMethod(Struct, frozen=True):
     """The method of a kind as the System of the recipe has it.
 
     Attributes:

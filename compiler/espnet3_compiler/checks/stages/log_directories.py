@@ -6,6 +6,8 @@ Fails: the key of no such config; one that holds a list, or an output of a stage
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.nodes import Lookup
 from espnet3_compiler.expressions.template import parse_resolved
@@ -67,7 +69,7 @@ def _unknown_key(written: Scalar, name: str, config: Mapping, named: Label) -> I
     ]
     message = f'log_dir names "{written.value}", which config "{name}" does not have'
     hint = f'write it in config "{name}", or a path, with a / in it'
-    yield unknown_name("R214", message, written, names, hint)._replace(related=(named,))
+    yield replace(unknown_name("R214", message, written, names, hint), related=(named,))
 
 
 def _problem(value: Node) -> str | None:

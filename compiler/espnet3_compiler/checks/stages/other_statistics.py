@@ -7,7 +7,8 @@ Fails: ``features: {_target_: src.features.LogMel, n_mels: 80}`` where the part 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import constructor_of, default_values
 from espnet3_compiler.checks.findings import value_finding
@@ -32,7 +33,7 @@ _STATISTICS = "feats_stats"
 _SAME = "name the part of the model there, or give both the same arguments"
 
 
-class _Difference(NamedTuple):
+class _Difference(Struct, frozen=True):
     """An argument that two objects of a class have otherwise.
 
     Attributes:

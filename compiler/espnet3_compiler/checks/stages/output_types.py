@@ -9,7 +9,8 @@ what is in just one of them.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.stages.missing_artifacts import has_default_provider
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -57,7 +58,7 @@ _CHECKPOINTS: dict[Path, str] = {
 """Keys of configs that name weights, and the output that they usually name."""
 
 
-class _Use(NamedTuple):
+class _Use(Struct, frozen=True):
     """An output that a key names: the key's path, the stage, the output and its span."""
 
     path: Path

@@ -13,7 +13,8 @@ from bisect import bisect
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import takewhile
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.names.unused_matrix_names import is_mentioned, unused_name
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -33,7 +34,7 @@ from espnet3_compiler.syntax.tree import Mapping, Node, Plain, Scalar, to_python
 _ROLES = {"train": "training", "infer": "inference"}
 
 
-class _Work(NamedTuple):
+class _Work(Struct, frozen=True):
     """What a stage does.
 
     Attributes:

@@ -8,6 +8,8 @@ import ast
 import re
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.data.bodies import default_values, method_body
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -82,7 +84,7 @@ def _unknown_stages(
         near = groups.full_name(owner, "stages", closest_match(name, names) or "")
         to_add = (f'add "{name}" to stages',) if is_known_kind(name, recipe) else ()
         found = _unknown_stage(name, spans, names, stages.get(near), is_used=near in used)
-        yield found if found.help else found._replace(help=to_add)
+        yield found if found.help else replace(found, help=to_add)
 
 
 def _stage_of_rows(name: str, spans: list[Span], advice: str) -> Diagnostic:
@@ -145,7 +147,7 @@ def _unknown_stage(
         label,
         labels[1:],
         did_you_mean(near),
-        fix=first and first._replace(edits=edits),
+        fix=first and replace(first, edits=edits),
     )
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.targets import messages as findings
 from espnet3_compiler.checks.targets.nodes import INSTANTIATE_KEYS
 from espnet3_compiler.checks.targets.target_call import TargetCall
@@ -122,7 +124,7 @@ def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Ite
     if 0 < len(missing) <= strangers:  # they may be called otherwise
         meant |= set(missing)
         names = ", ".join(f'"{item}"' for item in missing)
-        found[0] = found[0]._replace(help=(*found[0].help, f"it needs {names}"))
+        found[0] = replace(found[0], help=(*found[0].help, f"it needs {names}"))
     yield from _merge_other_arguments(call, found)
     if _refused_names(call):  # a target for another use needs other arguments, too
         return
@@ -140,7 +142,8 @@ def _merge_other_arguments(call: TargetCall, found: list[Diagnostic]) -> Iterato
     more = f" and {len(other) - _MAX_NAMED} more" if len(other) > _MAX_NAMED else ""
     given = {*call.slot.supplied, *(item.name for item in _positional_parameters(call))}
     takes = [name for name in call.signature.keywords if name not in given]
-    merged = other[0]._replace(
+    merged = replace(
+        other[0],
         message=f"{call.signature.name} has no arguments {names}{more}",
         related=(
             *other[0].related,

@@ -10,7 +10,9 @@ such numbers.  That one is made, for which width, is read in the text of the con
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -32,14 +34,14 @@ _SWITCH = "use_attn"
 """An argument by which an encoder has no attention."""
 
 
-class TaskPart(NamedTuple):
+class TaskPart(Struct, frozen=True):
     """The class that a task chooses, and its ``*_conf``."""
 
     found: ClassFound
     conf: Mapping
 
 
-class _Number(NamedTuple):
+class _Number(Struct, frozen=True):
     """An argument that is a whole number, and where it is written; None for a default."""
 
     value: int

@@ -11,7 +11,9 @@ The runtime calls ``Dataset(**data_src_args)``, and the four methods of the buil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.checks.targets import paths
@@ -50,7 +52,7 @@ _BUILDER_HELP = "write it under create_dataset in the training config"
 _NOT_EXPORTED = f'exports no "{_CLASS_NAME}"'
 
 
-class DatasetEntry(NamedTuple):
+class DatasetEntry(Struct, frozen=True):
     """An entry of ``dataset.train`` and the like, with the module that it names."""
 
     node: Mapping
@@ -86,7 +88,7 @@ def check_datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
         more = {span_key(one.primary.span): one for one in others if first.code == "R503"}
         more.pop(span_key(first.primary.span), None)
         labels = tuple(Label(one.primary.span, "here too") for one in more.values())
-        yield first._replace(related=(*first.related, *labels))
+        yield replace(first, related=(*first.related, *labels))
 
 
 def data_modules(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
@@ -189,7 +191,7 @@ def _with_given_name(found: Diagnostic, signature: Signature) -> Diagnostic:
     if signature.find("data_dir") or signature.more_keywords:
         return found
     advice = "give it in data_src_args; the directory of the data is given as data_dir"
-    return found._replace(help=(*found.help, advice))
+    return replace(found, help=(*found.help, advice))
 
 
 def _check_recipe(data: DatasetEntry) -> Iterator[Diagnostic]:
@@ -262,7 +264,7 @@ def _check_builder(data: DatasetEntry, common: Entry | None, stage: Scalar) -> I
         )
         for found in check_arguments(call):
             missing = found.code == "R503" and not (_block_entry(common) or _block_entry(own))
-            yield found._replace(help=(_BUILDER_HELP,)) if missing else found
+            yield replace(found, help=(_BUILDER_HELP,)) if missing else found
 
 
 def _builder_signature(library: Library, path: str) -> Signature | None:
@@ -293,4 +295,4 @@ def _merge_signatures(signatures: list[Signature]) -> Signature:
         if item.name == "progress" or all(signature.find(item.name) for signature in closed):
             named[item.name] = item if known is None or item.required else known
     first = (closed or signatures)[0]
-    return first._replace(parameters=tuple(named.values()), more_keywords=not closed)
+    return replace(first, parameters=tuple(named.values()), more_keywords=not closed)

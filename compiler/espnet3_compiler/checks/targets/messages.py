@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.findings import name_fix, value_finding
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -289,7 +291,7 @@ def refuses_supplied(call: TargetCall, name: str, missing: list[str]) -> Diagnos
         "torch.optim.lr_scheduler.LambdaLR, lr_lambda: "
         f"{{_target_: {call.signature.name}, _partial_: true}}}}"
     )
-    return found._replace(help=(*found.help, advice))
+    return replace(found, help=(*found.help, advice))
 
 
 def _head_finding(

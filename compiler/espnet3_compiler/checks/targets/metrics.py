@@ -6,6 +6,8 @@ Fails: ``inputs: {reference: …, hyp: …}``.
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.targets.arguments import check_arguments
 from espnet3_compiler.checks.targets.nodes import TargetSlot, flag_value, keyword_arguments
 from espnet3_compiler.checks.targets.target_call import TargetCall
@@ -67,7 +69,7 @@ def _joined(unknown: list[Diagnostic]) -> Iterator[Diagnostic]:
     if unknown:
         first, *others = unknown
         advice = dict.fromkeys(text for one in unknown for text in one.help)
-        yield first.joined_with_all(others, "likewise")._replace(help=tuple(advice))
+        yield replace(first.joined_with_all(others, "likewise"), help=tuple(advice))
 
 
 def _metric_signature(library: Library, metric: Mapping, path: str) -> SignatureResult:
@@ -79,4 +81,4 @@ def _metric_signature(library: Library, metric: Mapping, path: str) -> Signature
         return signature
     bound = {entry.name for entry in keyword_arguments(metric)}
     free = tuple(item for item in signature.parameters if item.name not in bound)
-    return signature._replace(parameters=free)
+    return replace(signature, parameters=free)

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import config_roles
@@ -28,7 +29,7 @@ SPLITS = ("train", "valid", "test")
 INSTANTIATE_KEYS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
 
 
-class TargetSlot(NamedTuple):
+class TargetSlot(Struct, frozen=True):
     """The ``x-target`` of a schema: how the runtime calls a target there.
 
     Attributes:
@@ -49,7 +50,7 @@ class TargetSlot(NamedTuple):
 EMPTY_SLOT = TargetSlot()
 
 
-class TargetNode(NamedTuple):
+class TargetNode(Struct, frozen=True):
     """A node with ``_target_`` or, for the task bridge, with ``task``.
 
     Attributes:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
 from espnet3_compiler.checks.targets.recipe_classes import class_paths
@@ -315,4 +317,4 @@ def _part_fix(path: Scalar, missing: Missing, near: str | None, known: Iterable[
         return None
     fix = spelling_fix(_part_span(path, missing), missing.part, near, known)
     certain = fix is not None and fix.certain and is_slip(missing.part, near or "")
-    return fix and fix._replace(certain=certain)
+    return fix and replace(fix, certain=certain)

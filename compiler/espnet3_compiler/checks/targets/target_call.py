@@ -1,6 +1,6 @@
 """A call to check: the arguments of a target beside the signature of its class or function."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from espnet3_compiler.checks.targets.nodes import EMPTY_SLOT, TargetSlot
 from espnet3_compiler.signature.library import Library
@@ -8,7 +8,7 @@ from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node
 
 
-class TargetCall(NamedTuple):
+class TargetCall(Struct, frozen=True):
     """A call to check.
 
     Attributes:

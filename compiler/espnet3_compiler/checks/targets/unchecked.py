@@ -1,7 +1,8 @@
 """Targets that were not compared with a signature, each with the reason."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -10,7 +11,7 @@ from espnet3_compiler.syntax.span_key import span_key
 from espnet3_compiler.syntax.tree import Scalar
 
 
-class UncheckedTarget(NamedTuple):
+class UncheckedTarget(Struct, frozen=True):
     """A target that was not judged.
 
     Attributes:
@@ -22,7 +23,7 @@ class UncheckedTarget(NamedTuple):
     reason: str
 
 
-class TargetCounts(NamedTuple):
+class TargetCounts(Struct, frozen=True):
     """How many targets were compared with their signatures.
 
     Attributes:

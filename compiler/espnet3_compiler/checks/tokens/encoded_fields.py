@@ -6,7 +6,8 @@ of its arguments.
 
 import ast
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import constructor_of, full_name_in, method_body
 from espnet3_compiler.diagnostics.source import Span
@@ -23,7 +24,7 @@ DEFAULT_FIELD = "text"
 TOKENIZER_OUTPUT = "tokenizer_model"
 
 
-class EncodedField(NamedTuple):
+class EncodedField(Struct, frozen=True):
     """A field whose text becomes the tokens of a tokenizer.
 
     Attributes:

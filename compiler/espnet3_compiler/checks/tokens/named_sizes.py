@@ -9,7 +9,8 @@ The same for ``num_source`` or ``tgt_vocab_size``, and for a ``token_list`` of t
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.tokens import tokenized_fields
@@ -34,7 +35,7 @@ _SIZE = r"(?:num_|n_)?{}_?(?:vocab_size|vocab|size|tokens|num_tokens|n_tokens)|(
 _LIST = r"{}_?(?:token_list|tokens|vocab)"
 
 
-class _Tokenizer(NamedTuple):
+class _Tokenizer(Struct, frozen=True):
     """A tokenizer that a training is given.
 
     Attributes:

@@ -8,7 +8,8 @@ runner of its model.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.tokens.encoded_fields import (
@@ -60,7 +61,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     yield from first_per_location(wrong or _check_runners(recipe, resolved))
 
 
-class TokenizerTraining(NamedTuple):
+class TokenizerTraining(Struct, frozen=True):
     """What a tokenizer is trained on: a field of some data, and where its config says which."""
 
     field: str

@@ -7,7 +7,8 @@ beside a bare model, which has no such hooks; ``EMAWeightAveraging`` beside ``em
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.monitors import LIGHTNING, callbacks_of
@@ -21,7 +22,7 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at
 from espnet3_schemas import TARGET
 
 
-class _RefusedCallback(NamedTuple):
+class _RefusedCallback(Struct, frozen=True):
     """Why a callback is refused, and what to write instead."""
 
     why: str

@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator
 from typing import TypeGuard
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.code.part_names import PartNames, part_names, parts_of
 from espnet3_compiler.checks.findings import name_fix, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -87,7 +89,7 @@ def _target_of_weights(stage: StageDecl) -> Scalar | None:
 
 def _word_of(written: Scalar, word: str, offset: int) -> Scalar:
     start = written.span.start + offset
-    span = written.span._replace(start=start, end=start + len(word))
+    span = replace(written.span, start=start, end=start + len(word))
     return Scalar(word, span, "plain", written.via)
 
 

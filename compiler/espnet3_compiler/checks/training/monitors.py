@@ -11,7 +11,8 @@ logs any names (``methods/logged_values.py``).
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -48,7 +49,7 @@ _PHASES = {"train": "train", "training": "train"} | dict.fromkeys(
 _PHASE = rf"({'|'.join(_PHASES)})[/_.]([A-Za-z]\w*)"
 
 
-class MonitoredValue(NamedTuple):
+class MonitoredValue(Struct, frozen=True):
     """A monitor, and the mode (``min`` or ``max``): the one given, else the one that counts.
 
     Where a criterion has ESPnet2's form ``[phase, name, mode]``, ``name`` is the second of these.

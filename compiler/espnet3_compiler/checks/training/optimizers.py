@@ -7,7 +7,8 @@ optimizers with ``params: head``.
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -26,7 +27,7 @@ _OPTIMIZERS = "torch.optim."
 SCHEDULERS = "torch.optim.lr_scheduler."
 
 
-class _Limits(NamedTuple):
+class _Limits(Struct, frozen=True):
     """The numbers that an argument may have, both ends included, in numbers and in words."""
 
     least: float

@@ -10,7 +10,8 @@ A training that something else may end earlier is left out.
 
 from collections.abc import Iterator
 from math import ceil, inf
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.monitors import LIGHTNING, callbacks_of
@@ -33,7 +34,7 @@ _ENDING = ("max_time", "fast_dev_run", "overfit_batches", "limit_train_batches")
 """Settings of the trainer by which a training may have fewer steps."""
 
 
-class _Length(NamedTuple):
+class _Length(Struct, frozen=True):
     """How many moves a training has at least, and the setting that says so."""
 
     moves: int

@@ -10,7 +10,8 @@ A length that several stages read is reported only if it is wrong in all of them
 
 from collections.abc import Iterator
 from math import log
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.monitors import scheduler_blocks
@@ -44,7 +45,7 @@ _GONE = 0.01
 _WARMUPS = ("warmup_steps", "num_warmup_steps", "warmup_iters")
 
 
-class _Schedule(NamedTuple):
+class _Schedule(Struct, frozen=True):
     """A scheduler, the interval at which it moves, and how many epochs it runs for.
 
     Attributes:

@@ -4,9 +4,10 @@ import fnmatch
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.syntax.tree import Plain
@@ -41,8 +42,7 @@ def checkpoint_stage(value: Plain) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-@dataclass(frozen=True)
-class Artifacts:
+class Artifacts(Struct, frozen=True):
     """The directories of one experiment of ESPnet3.
 
     Attributes:

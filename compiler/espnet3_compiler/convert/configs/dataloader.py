@@ -4,7 +4,7 @@ Batches never change their meaning silently: what has no equivalent is not carri
 left free, so that the checker asks for a choice.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from espnet3_compiler.convert.configs.batch_units import (
     FILLED,
@@ -53,8 +53,7 @@ SHUFFLED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Batches:
+class _Batches(Struct, frozen=True):
     """The batches of one split.
 
     Attributes:

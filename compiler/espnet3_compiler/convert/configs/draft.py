@@ -1,7 +1,8 @@
 """The two sides of a conversion: blocks of ESPnet3's config and the draft of ours."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from espnet3_compiler.convert.configs.artifacts import Artifacts
 from espnet3_compiler.convert.notes import Notes, Outcome, became, lost
@@ -38,8 +39,7 @@ _PATH_REASONS: Reasons = {
 """Keys that ESPnet3 has in every config, and we in the manifest."""
 
 
-@dataclass
-class ConfigDraft:
+class ConfigDraft(Struct):
     """A config of ours.
 
     Attributes:
@@ -68,8 +68,7 @@ class ConfigDraft:
             self.origins[path] = span
 
 
-@dataclass
-class ConversionContext:
+class ConversionContext(Struct):
     """The helpers that translate one file.
 
     Attributes:
@@ -85,8 +84,7 @@ class ConversionContext:
     target: Callable[[str], str]
 
 
-@dataclass
-class Block:
+class Block(Struct):
     """A mapping of the ESPnet3 config; keys are taken one by one, and the rest is noted.
 
     Attributes:

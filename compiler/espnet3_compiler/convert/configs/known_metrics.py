@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.convert.configs.draft import Block
 from espnet3_compiler.convert.notes import became, left_out, lost
@@ -10,7 +11,7 @@ from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET
 
 
-class KnownMetric(NamedTuple):
+class KnownMetric(Struct, frozen=True):
     """A class of ours that measures what one of ESPnet3 does.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Convert the model: a task of ESPnet2, or an ordinary module."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from espnet3_compiler.convert.configs.dataset import convert_preprocessor
 from espnet3_compiler.convert.configs.draft import Block, ConfigDraft

@@ -2,7 +2,8 @@
 
 import ast
 from collections.abc import Container
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
 from espnet3_compiler.diagnostics.source import Span
@@ -12,8 +13,7 @@ MAX_BASES = 20
 PLAIN_BASES = ("object", "abc.ABC", "typing.Generic", "typing.Protocol")
 
 
-@dataclass(frozen=True, slots=True)
-class ClassOrder:
+class ClassOrder(Struct, frozen=True):
     """A class and its bases.
 
     Attributes:

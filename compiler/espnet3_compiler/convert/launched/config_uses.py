@@ -2,7 +2,8 @@
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from espnet3_compiler.convert.launched.base_classes import ClassText
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
@@ -13,8 +14,7 @@ Holder = Callable[[ast.AST], str | None]
 """Says which config an expression is, if it is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigUse:
+class ConfigUse(Struct, frozen=True):
     """One use of a config: a key that is read, or a call that it is handed to.
 
     Attributes:

@@ -2,7 +2,9 @@
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from espnet3_compiler.convert.launched.base_classes import ClassText
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
@@ -13,8 +15,7 @@ ASR_ONLY = ("train_tokenizer",)
 ROLES_OF_PACKING = ("training", "publication")
 
 
-@dataclass(frozen=True, slots=True)
-class StageEntry:
+class StageEntry(Struct, frozen=True):
     """A stage as it is declared: its name, roles and where; ``log_dir`` is a key of a config."""
 
     name: str

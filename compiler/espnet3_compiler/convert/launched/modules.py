@@ -3,8 +3,9 @@
 import ast
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.filesystem import is_file
@@ -13,8 +14,7 @@ from espnet3_compiler.syntax.read import load_source
 MAX_STEPS = 20
 
 
-@dataclass(frozen=True)
-class ParsedModule:
+class ParsedModule(Struct, frozen=True):
     """A module as text.
 
     Attributes:
@@ -62,8 +62,7 @@ class ParsedModule:
         return ".".join(filter(None, (*above, node.module)))
 
 
-@dataclass(frozen=True)
-class ModuleFinder:
+class ModuleFinder(Struct, frozen=True):
     """Finds modules: those of the recipe, in the folders above it, and on Python's path.
 
     Attributes:

@@ -2,7 +2,8 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from espnet3_compiler.convert.launched.modules import ParsedModule
 
@@ -13,8 +14,7 @@ UNREADABLE = ""
 """In the place of a stage that cannot be read."""
 
 
-@dataclass(frozen=True)
-class RunScript:
+class RunScript(Struct, frozen=True):
     """What ``run.py`` says.
 
     Attributes:

@@ -2,7 +2,8 @@
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from espnet3_compiler.convert.launched.base_classes import ClassText
 from espnet3_compiler.convert.launched.modules import ParsedModule
@@ -37,8 +38,7 @@ Roles = dict[str, str]
 """The role of the config in an attribute, by its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageWork:
+class StageWork(Struct, frozen=True):
     """The stage kind whose work a method does, and the role of the config that it does it with."""
 
     kind: str

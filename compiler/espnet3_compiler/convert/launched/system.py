@@ -2,8 +2,9 @@
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from espnet3_compiler.convert.launched.base_classes import ClassText, class_order
 from espnet3_compiler.convert.launched.config_uses import keys_read
@@ -38,8 +39,7 @@ KNOWN_SYSTEMS = {
 NO_SYSTEM = "the System is taken to be ASRSystem, with the template esp2_asr"
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchedStage:
+class LaunchedStage(Struct, frozen=True):
     """A stage of the System.
 
     Attributes:
@@ -57,8 +57,7 @@ class LaunchedStage:
     log_dir: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchedSystem:
+class LaunchedSystem(Struct, frozen=True):
     """What ``run.py`` launches.
 
     Attributes:

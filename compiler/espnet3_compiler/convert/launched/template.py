@@ -1,8 +1,9 @@
 """Find the TEMPLATE whose defaults lie below the configs of an ESPnet3 recipe."""
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from espnet3_compiler.filesystem import is_directory
 
@@ -12,8 +13,7 @@ RENAMED = {"asr": "esp2_asr"}
 """Templates of earlier releases, by the name that they have in 202611."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigTemplate:
+class ConfigTemplate(Struct, frozen=True):
     """A package with default configs.
 
     Attributes:

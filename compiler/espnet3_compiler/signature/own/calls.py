@@ -9,7 +9,8 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.signature.flow import FunctionNode, dotted_name
 from espnet3_compiler.signature.module_summary import Binding, CodeCall, CodeWord, ModuleSummary
@@ -25,7 +26,7 @@ _OF_VERSIONS = re.compile(
 """Conditions under which code may be for another version of a library."""
 
 
-class _Unit(NamedTuple):
+class _Unit(Struct, frozen=True):
     """A part of a module in which names mean the same.
 
     Attributes:

@@ -6,6 +6,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.values import (
     CODES,
@@ -184,7 +186,7 @@ def numbered(numbers: Sequence[Any], place: Place | None) -> Value:
     whole = bool(numbers) and all(type(one) is int for one in numbers)
     if not whole or not place:
         return None
-    return NUMBER._replace(numbering=Numbering(max(numbers), place))
+    return replace(NUMBER, numbering=Numbering(max(numbers), place))
 
 
 def constant_method(known: Any, name: str, arguments: CallArguments) -> Value:
@@ -215,4 +217,4 @@ def code_of(given: CallArgument) -> Value:
     if isinstance(letter, str) and len(letter) == 1:
         return Constant(ord(letter))
     place = given.place
-    return NUMBER._replace(numbering=Numbering(CODES, place, letters=True)) if place else NUMBER
+    return replace(NUMBER, numbering=Numbering(CODES, place, letters=True)) if place else NUMBER

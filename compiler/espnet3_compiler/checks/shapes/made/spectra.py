@@ -1,7 +1,8 @@
 """What torchaudio and librosa make of audio: spectra with a number of bands that is written out."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.values import (
@@ -15,7 +16,7 @@ from espnet3_compiler.checks.shapes.values import (
 )
 
 
-class _Bands(NamedTuple):
+class _Bands(Struct, frozen=True):
     """How a function or layer says how many bands it makes.
 
     Attributes:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.shapes.meanings.words import LOG_SOFTMAX, SOFTMAX
 from espnet3_compiler.checks.shapes.tensors import put
 from espnet3_compiler.checks.shapes.values import Group, Meaning, Size, Tensor, Value
@@ -35,7 +37,7 @@ def meant(
     batch = given.meaning.batch
     normal = given.meaning.normal if numbers in (SOFTMAX, LOG_SOFTMAX) else None
     if isinstance(found, Tensor) and found.shapes is given.shapes:
-        return found._replace(meaning=rest._replace(batch=batch, normal=normal))
+        return replace(found, meaning=replace(rest, batch=batch, normal=normal))
     marked = [
         operate(_marked(given, axis)) if axis is not None else None for axis in (batch, normal)
     ]
@@ -67,7 +69,7 @@ def _marked(given: Tensor, axis: int) -> Tensor:
 def _noted(found: Value, batch: Value, normal: Value, rest: Meaning) -> Value:
     if isinstance(found, Tensor):
         places = _place(batch, found), _place(normal, found)
-        return found._replace(meaning=rest._replace(batch=places[0], normal=places[1]))
+        return replace(found, meaning=replace(rest, batch=places[0], normal=places[1]))
     if isinstance(found, Group):
         count = len(found.items)
         columns = (found.items, _items(batch, count), _items(normal, count))

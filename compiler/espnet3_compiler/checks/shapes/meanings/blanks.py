@@ -7,7 +7,8 @@ recipe drops 0: the first token is ``<blank>``, the last ``<sos/eos>``.
 
 import ast
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.data.bodies import class_of, method_body
 from espnet3_compiler.checks.shapes.values import CallArgument, Constant, Place, Tensor
@@ -25,7 +26,7 @@ from espnet3_schemas import TARGET
 _BLANK, _TARGETS = "blank", "targets"
 
 
-class Blank(NamedTuple):
+class Blank(Struct, frozen=True):
     """The blank of a loss, which is not token 0.
 
     Attributes:

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.checks.methods.forward import has_plain_batches
 from espnet3_compiler.checks.shapes.meanings.words import LENGTHS
@@ -57,4 +59,4 @@ def _field(name: str, names: Collection[str]) -> Tensor:
     """Return a field of a batch: one that has lengths has the axis that these count."""
     counted = name + LENGTHS in names
     ranks = RANKS[:1] if name.endswith(LENGTHS) else RANKS[counted:]
-    return any_tensor(ranks)._replace(meaning=Meaning(0, field=name))
+    return replace(any_tensor(ranks), meaning=Meaning(0, field=name))

@@ -3,6 +3,8 @@
 import ast
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.meanings.axes import is_whole, meant, rank_of
 from espnet3_compiler.checks.shapes.meanings.words import (
@@ -94,7 +96,7 @@ def over_axis(found: Value, axis: int | None) -> Value:
     rank = rank_of(found)
     known = axis is not None and rank is not None and -rank <= axis < rank
     normal = axis % rank if known else None  # type: ignore[operator]
-    return found._replace(meaning=found.meaning._replace(normal=normal))
+    return replace(found, meaning=replace(found.meaning, normal=normal))
 
 
 def _over(found: Value, axis: Value) -> Value:
@@ -112,7 +114,7 @@ def _unpacked(found: Value, second: Value, named: Mapping[str, Value]) -> Value:
     given = found.items[0] if isinstance(found, Group) else None
     if not isinstance(given, Tensor) or not isinstance(first, Constant):
         return meant(found, None, _unchanged)
-    return Group((given._replace(meaning=Meaning(0 if first.value else 1)), None))
+    return Group((replace(given, meaning=Meaning(0 if first.value else 1)), None))
 
 
 def _settled(other: Value) -> Value:

@@ -6,6 +6,8 @@ Fails: ``nn.GRU(80, 32)`` for it, which goes over the items of the batch, withou
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from espnet3_compiler.checks.shapes.meanings.axes import is_whole, may_be_single, meant, rank_of
 from espnet3_compiler.checks.shapes.meanings.functions import over_axis
 from espnet3_compiler.checks.shapes.meanings.words import (
@@ -73,7 +75,7 @@ def _with_batch(found: Value, layer: Layer) -> Value:
     rank = rank_of(found)
     whole = rank is not None and _CONVOLUTIONS.get(layer.kind) == rank
     told = layer.kind in _OVER_TIME and rank == _SEQUENCES and _is_first(layer)
-    return found._replace(meaning=found.meaning._replace(batch=0)) if whole or told else found
+    return replace(found, meaning=replace(found.meaning, batch=0)) if whole or told else found
 
 
 def _is_first(layer: Layer) -> bool | None:

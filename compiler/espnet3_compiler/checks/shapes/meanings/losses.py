@@ -8,7 +8,8 @@ lengths`` (R504); ``F.binary_cross_entropy(self.head(x), label)`` (R523); ``F.ms
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from espnet3_compiler.checks.shapes.meanings.axes import may_be_single, rank_of
 from espnet3_compiler.checks.shapes.meanings.pairs import compared_finding
@@ -50,7 +51,7 @@ _SOFT = {"cross_entropy": SOFTMAX, "binary_cross_entropy_with_logits": SIGMOID}
 _GIVEN = {SCORES: "scores as a layer gives them"}
 
 
-class _Wanted(NamedTuple):
+class _Wanted(Struct, frozen=True):
     """What a loss reads as its first argument.
 
     Attributes:
