@@ -4,7 +4,6 @@ An id holds the names that take several values in the matrix, each with the valu
 it: ``lr1e_3_size64``. What cannot stand in a Python identifier becomes ``_``.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 
@@ -78,4 +77,6 @@ def _shortened(text: str, longest: int) -> str:
 
 
 def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_HASH]
+    from hashlib import sha256  # it loads OpenSSL
+
+    return sha256(text.encode()).hexdigest()[:_HASH]

@@ -2,20 +2,21 @@
 
 There is one small file for each Python file, named by the hash of its path: lines of JSON, one for
 each name that the module binds, as few of them are asked for. It is used only for the bytes that it
-was made from (size and SHA-256), this version of the format and this version of Python; all other
-files in the folder, and those that a checksum finds damaged, are ignored and written over.
+was made from (their number, and the hash by which Python knows a source, PEP 552), this version of
+the format and this version of Python; all other files in the folder, and those that a checksum
+finds damaged, are ignored and written over.
 
 The folder is ``$ESPNET3_COMPILE_CACHE`` (``off`` keeps nothing), else ``espnet3-compile`` in the
 user's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` on macOS,
 ``%LOCALAPPDATA%`` on Windows.
 """
 
-import hashlib
 import json
 import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import source_hash
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +30,7 @@ CACHE_VARIABLE = "ESPNET3_COMPILE_CACHE"
 MAX_RECORDS = 4096
 """How many records are kept; with more, the oldest are removed down to three quarters."""
 
-_FORMAT = f"9-py{sys.version_info[0]}.{sys.version_info[1]}"
+_FORMAT = f"10-py{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def default_folder(environment: Mapping[str, str], platform: str = sys.platform) -> Path | None:
@@ -49,7 +50,7 @@ def default_folder(environment: Mapping[str, str], platform: str = sys.platform)
 
 def digest(content: bytes) -> str:
     """Return the key of a file's content."""
-    return hashlib.sha256(content).hexdigest()
+    return source_hash(content).hex()
 
 
 class Record(Struct, frozen=True):
@@ -128,5 +129,5 @@ def prune(folder: Path, limit: int = MAX_RECORDS) -> None:
 
 
 def _record_path(folder: Path, file: str) -> str:
-    name = hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    name = source_hash(os.fsencode(file)).hex()
     return f"{folder}{os.sep}signatures{os.sep}{name}.json"
