@@ -9,7 +9,17 @@ import pytest
 
 RECIPE = Path(__file__).parents[1] / "cases" / "ok" / "whole-pipeline"
 TRAP = '\nopen({marker!r}, "a").write(__file__ + "\\n")\n'
-SHADOWS = ("yaml", "jsonschema", "jinja2", "msgspec", "json", "torch", "sitecustomize", "conftest", "ast")
+SHADOWS = (
+    "yaml",
+    "jsonschema",
+    "jinja2",
+    "msgspec",
+    "json",
+    "torch",
+    "sitecustomize",
+    "conftest",
+    "ast",
+)
 COMPILER = Path(sys.executable).with_name("espnet3-compile")
 
 

@@ -23,6 +23,7 @@ from typing import Any
 from zlib import crc32
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from espnet3_compiler.filesystem import read_bytes, write_atomically
 
@@ -112,7 +113,12 @@ def save(
 
 
 def _dump(data: Any) -> str:
-    return json.dumps(data, separators=(",", ":"), default=dict)
+    return json.dumps(data, separators=(",", ":"), default=_plain)
+
+
+def _plain(data: Struct | Mapping[str, Any]) -> object:
+    """Return a record as a list, a mapping as JSON takes it."""
+    return astuple(data) if isinstance(data, Struct) else dict(data)
 
 
 def prune(folder: Path, limit: int = MAX_RECORDS) -> None:

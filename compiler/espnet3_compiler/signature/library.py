@@ -7,7 +7,10 @@ from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from espnet3_compiler.diagnostics.source import Source, Span, line_span
 from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, buffer_of, read_bytes, shown_path
@@ -31,7 +34,7 @@ UNSAVED = (-1, -1)
 """The stamp of a text that stands in no file."""
 
 
-class SyntaxMistake(NamedTuple):
+class SyntaxMistake(Struct, frozen=True):
     """What Python's parser says about a file: line and column, from 1, and its message."""
 
     line: int
@@ -228,7 +231,7 @@ class Library:
             return
         for file in changed:
             summaries = {
-                "module": file.module and file.module[1:],
+                "module": file.module and astuple(file.module)[1:],
                 "wrong": file.wrong,
                 "imports": file.imports,
                 "unbound": file.unbound,

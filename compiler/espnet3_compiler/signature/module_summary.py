@@ -1,13 +1,15 @@
 """Summaries of a module: its bindings, classes and functions, without syntax trees.
 
-They are ``NamedTuple`` of texts, numbers and tuples, which JSON writes as lists (see ``cache``);
-the ``read_…`` functions make summaries of such lists.
+They are records of texts, numbers and tuples, which the cache keeps as JSON lists; the ``read_…``
+functions make summaries of such lists.
 """
 
 import json
 from collections import UserDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, TypeVar
+
+from msgspec import Struct
 
 from espnet3_compiler.signature.split_source import Piece
 
@@ -15,7 +17,7 @@ T = TypeVar("T")
 ImportTime = Literal["always", "maybe", "called"]
 
 
-class ParameterSummary(NamedTuple):
+class ParameterSummary(Struct, frozen=True):
     """A parameter of a ``def``.
 
     Attributes:
@@ -31,7 +33,7 @@ class ParameterSummary(NamedTuple):
     annotation: str | None
 
 
-class ForwardingCall(NamedTuple):
+class ForwardingCall(Struct, frozen=True):
     """A call that receives the ``**kwargs`` of the function around it.
 
     Attributes:
@@ -49,14 +51,14 @@ class ForwardingCall(NamedTuple):
     certain: bool
 
 
-class KwargsFlow(NamedTuple):
+class KwargsFlow(Struct, frozen=True):
     """Where ``**kwargs`` go: on to other calls, or taken out by name (``kwargs.pop("x")``)."""
 
     forwards: tuple[ForwardingCall, ...]
     keys: tuple[str, ...]
 
 
-class Decorator(NamedTuple):
+class Decorator(Struct, frozen=True):
     """A decorator: its dotted name (empty for another expression) and its literal keywords.
 
     Of a tuple the keyword has the first item.
@@ -66,7 +68,7 @@ class Decorator(NamedTuple):
     keywords: tuple[tuple[str, Any], ...]
 
 
-class FunctionSummary(NamedTuple):
+class FunctionSummary(Struct, frozen=True):
     """A ``def``.
 
     Attributes:
@@ -97,7 +99,7 @@ class FunctionSummary(NamedTuple):
     sets: tuple[str, ...] | None = ()
 
 
-class ClassField(NamedTuple):
+class ClassField(Struct, frozen=True):
     """An annotated name in a class body, as ``dataclass`` and ``NamedTuple`` read it."""
 
     name: str
@@ -107,7 +109,7 @@ class ClassField(NamedTuple):
     by_name: bool | None
 
 
-class ClassSummary(NamedTuple):
+class ClassSummary(Struct, frozen=True):
     """A ``class``.
 
     Attributes:
@@ -133,7 +135,7 @@ class ClassSummary(NamedTuple):
     open: bool
 
 
-class UnboundName(NamedTuple):
+class UnboundName(Struct, frozen=True):
     """A global name that a scope reads and its module does not define.
 
     Attributes:
@@ -147,7 +149,7 @@ class UnboundName(NamedTuple):
     idle: tuple[str, ...]
 
 
-class Import(NamedTuple):
+class Import(Struct, frozen=True):
     """A name that a module imports.
 
     Attributes:
@@ -166,7 +168,7 @@ class Import(NamedTuple):
     time: ImportTime
 
 
-class CodeWord(NamedTuple):
+class CodeWord(Struct, frozen=True):
     """A word of the code: its line, from 1, and its column, in bytes from 0."""
 
     text: str
@@ -174,7 +176,7 @@ class CodeWord(NamedTuple):
     column: int
 
 
-class CodeCall(NamedTuple):
+class CodeCall(Struct, frozen=True):
     """A call in a module of a recipe whose callee is certain.
 
     Attributes:
@@ -194,7 +196,7 @@ class CodeCall(NamedTuple):
     unpacks: bool
 
 
-class Binding(NamedTuple):
+class Binding(Struct, frozen=True):
     """One statement that gives a module-level name its value.
 
     Attributes:
@@ -219,7 +221,7 @@ class Binding(NamedTuple):
     last: int = 0
 
 
-class ModuleSummary(NamedTuple):
+class ModuleSummary(Struct, frozen=True):
     """A module.
 
     Attributes:

@@ -323,7 +323,7 @@ def _resolve_call(
     earlier = (
         [item for item in module.bindings[name] if item.first < binding.first] if module else []
     )
-    before = (earlier or [binding._replace(kind="unknown")])[-1]
+    before = (earlier or [replace(binding, kind="unknown")])[-1]
     return _resolve_binding(library, location, name, before, depth + 1)
 
 

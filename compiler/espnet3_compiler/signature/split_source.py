@@ -13,7 +13,6 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -27,7 +26,7 @@ _DEFINITION_HEAD = r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)"
 _FIRST_STATEMENT = r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S"
 
 
-class Piece(NamedTuple):
+class Piece(Struct, frozen=True):
     """A ``def`` or ``class`` statement: its name and its lines, counted from 1, end included."""
 
     kind: str

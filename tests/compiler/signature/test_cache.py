@@ -203,6 +203,10 @@ def test_what_is_known_of_the_names_of_a_recipe_is_kept(tmp_path):
         found.append([(file.unbound, file.names_wrong) for file in files])
         cached.flush()
     (names, nothing), (none, wrong) = found[0]
-    assert set(names) == {("size", 1, ("width",)), ("gain", 1, ("width",)), ("size", 5, ())}
+    assert {(one.name, one.line, one.idle) for one in names} == {
+        ("size", 1, ("width",)),
+        ("gain", 1, ("width",)),
+        ("size", 5, ()),
+    }
     assert (nothing, none, wrong.line) == (None, (), 1)
     assert found[0] == found[1]

@@ -151,8 +151,8 @@ def unreadable_module(library: Library, location: ModuleLocation) -> NotAnalyzab
     file = library.file(location)
     if file is None or file.wrong is None or not location.local:
         return NotAnalyzable(f"{location.shown} cannot be parsed")
-    line, _, message = file.wrong
-    return NotAnalyzable(message, broken=definition_location(location, line))
+    place = definition_location(location, file.wrong.line)
+    return NotAnalyzable(file.wrong.message, broken=place)
 
 
 def no_module(library: Library, name: str) -> NotAnalyzable:
