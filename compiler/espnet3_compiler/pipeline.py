@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from espnet3_compiler.checks import ALL
 from espnet3_compiler.checks.targets.check import count_targets
 from espnet3_compiler.compose.compose import compose
-from espnet3_compiler.deduplicate import without_consequences
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.ignore_comments import MARK
 from espnet3_compiler.diagnostics.source import Source
@@ -107,7 +106,10 @@ def compile_manifest(
         proceed()
         found += tuple(check(recipe, resolved))
     found = merge_row_findings(found, expansion.templates)
-    found = without_consequences(found, recipe, resolved)
+    if found:
+        from espnet3_compiler.deduplicate import without_consequences
+
+        found = without_consequences(found, recipe, resolved)
 
     # drop warnings that a comment silences
     texts = [text for config in composition.configs.values() for text in config.sources]

@@ -7,6 +7,7 @@ constructor reads ``conf["layers"]``.
 
 import ast
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
@@ -14,7 +15,6 @@ from espnet3_compiler.checks.data.bodies import (
     default_values,
     function_body,
 )
-from espnet3_compiler.checks.refusals.mapping_reads import MissingKey, missing_key
 from espnet3_compiler.checks.targets.nodes import find_targets, flag_value
 from espnet3_compiler.checks.training.no_effect import whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -26,20 +26,17 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Node, Sequence
 from espnet3_schemas import TARGET
 
+if TYPE_CHECKING:
+    from espnet3_compiler.checks.refusals.mapping_reads import MissingKey
+
 _LONG = 4  # letters: shorter names are alike by chance
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R503."""
-    found = []
-    for path, given in _called(recipe, resolved):
-        parts = _parts(given)
-        body = _body(recipe.library, path) if parts else None
-        numbers = _numbers(body, given) if body else {}
-        wrong = missing_key(recipe.library, body, parts, numbers) if body else None
-        if wrong:
-            found.append(_finding(path, wrong))
-    yield from first_per_location(found)
+    called = ((path, given, _parts(given)) for path, given in _called(recipe, resolved))
+    found = [_missing(recipe.library, *one) for one in called if one[-1]]
+    yield from first_per_location(one for one in found if one)
 
 
 def _called(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, Mapping]]:
@@ -53,6 +50,17 @@ def _called(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, Mapping]]
         path = text_of(target.node.get(TARGET))
         if target.judged and path and not flag_value(target.node, "_partial_"):
             yield path, target.node
+
+
+def _missing(
+    library: Library, path: str, given: Mapping, parts: dict[str, Node]
+) -> Diagnostic | None:
+    """Return what is wrong with the arguments of a call that are mappings or lists of these."""
+    from espnet3_compiler.checks.refusals.mapping_reads import missing_key
+
+    body = _body(library, path)
+    wrong = missing_key(library, body, parts, _numbers(body, given)) if body else None
+    return _finding(path, wrong) if wrong else None
 
 
 def _parts(given: Mapping) -> dict[str, Node]:
@@ -81,7 +89,7 @@ def _body(library: Library, path: str) -> FunctionBody | None:
     return constructor.body if constructor else function_body(library, path)
 
 
-def _finding(path: str, wrong: MissingKey) -> Diagnostic:
+def _finding(path: str, wrong: "MissingKey") -> Diagnostic:
     names = [one.name for one in wrong.node]
     alike = closest_match(wrong.key, names) if len(wrong.key) >= _LONG else None
     near = alike or next(iter(names), None)
