@@ -9,6 +9,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -234,7 +235,7 @@ def _imports_of(place: ModuleLocation, file: ModuleFile) -> list[str]:
     return [path for one in found for path in (one[-1:] if one[0] == PACKAGE else one)]
 
 
-def parts_of(library: Library, target: str, objects: set[str]) -> set[str]:
+def parts_of(library: Library, target: str, objects: frozenset[str]) -> frozenset[str]:
     """Return the attributes of a model that may have parameters; none where there may be more.
 
     Args:
@@ -242,18 +243,23 @@ def parts_of(library: Library, target: str, objects: set[str]) -> set[str]:
         target: The dotted path of the model.
         objects: Arguments of the model that are no plain values.
     """
+    key = ("parts", target, objects)  # asked for by each name of a part
+    return library.remember(key, frozenset(), partial(_find_parts, library, target, objects))
+
+
+def _find_parts(library: Library, target: str, objects: frozenset[str]) -> frozenset[str]:
     found = find_definition(library, target)
     if not isinstance(found, ClassFound) or found.summary.metaclass or found.summary.decorators:
-        return set()
+        return frozenset()
     file = library.file(found.location)
     bases = [is_torch_module(one) for one in resolution_order(library, found)[1:]]
     if file is None or not found.location.local or bases != [True]:
-        return set()
+        return frozenset()
     code = [node for top, _ in method_nodes(file, found.summary) for node in all_nodes(top)]
     if any(map(_adds_parts, code)):
-        return set()
+        return frozenset()
     plain = _arguments(code) - objects
-    return {name for node in code for name in _attributes_set(node, plain)}
+    return frozenset(name for node in code for name in _attributes_set(node, plain))
 
 
 def _adds_parts(node: ast.AST) -> bool:

@@ -13,7 +13,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
+from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions, recipe_modules
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
 from espnet3_compiler.checks.data.certain_code import (
     assigned_pairs,
@@ -34,8 +34,9 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
 from espnet3_schemas import TARGET
 
-_LIKELY = re.compile(
-    rb"torch\.(?:randn?|randint|normal|randperm|empty|zeros|ones)\(|requires_grad=True"
+_LIKELY = (
+    *(b"torch.rand(", b"torch.randn(", b"torch.randint(", b"torch.normal(", b"torch.randperm("),
+    *(b"torch.empty(", b"torch.zeros(", b"torch.ones(", b"requires_grad=True"),
 )
 _RANDOM = tuple(
     f"torch.{name}" for name in ("rand", "randn", "randint", "normal", "randperm", "empty")
@@ -59,7 +60,7 @@ _CARES = rf"__dict__|_buffers|_parameters|state_dict|extra_state|_apply|{_SEEDED
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R515, once for each attribute."""
     modules = recipe_modules(recipe, resolved)
-    likely = [module for module in modules if _LIKELY.search(module.file.content)]
+    likely = [module for module in modules if any_mentions([module], _LIKELY)]
     paths = {f"{one.location.name}.{one.name}" for module in likely for one, _ in module.classes}
     kept = {path: list(_plain_tensors(recipe.library, modules, path)) for path in sorted(paths)}
     if any(kept.values()):  # which classes models are made of takes longer to find
