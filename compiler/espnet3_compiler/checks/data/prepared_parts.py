@@ -80,16 +80,13 @@ def _is_said(value: Scalar, build: FunctionBody) -> bool:
 def _part_lists(build: FunctionBody, block: Mapping) -> Iterator[_PartList]:
     """Yield the arguments of a builder through which it goes name by name."""
     for item in all_nodes(build.node):
-        match item:
-            case (
-                ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source)
-            ):
-                target, source = _without_numbers(target, source)
-                node = block.get(_argument_name(source))
-                names = _names(node)
-                first = target.elts[0] if isinstance(target, ast.Tuple) else target
-                if node is not None and names and isinstance(first, ast.Name):
-                    yield _PartList(names, node, first.id)
+        if isinstance(item, ast.For | ast.comprehension):
+            target, source = _without_numbers(item.target, item.iter)
+            node = block.get(_argument_name(source))
+            names = _names(node)
+            first = target.elts[0] if isinstance(target, ast.Tuple) else target
+            if node is not None and names and isinstance(first, ast.Name):
+                yield _PartList(names, node, first.id)
 
 
 def _without_numbers(target: ast.expr, source: ast.expr) -> tuple[ast.expr, ast.expr]:

@@ -35,7 +35,10 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.classes import attributes_of
 from espnet3_compiler.signature.definitions import ClassFound, class_location
-from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.signature.flow import (
+    all_nodes,
+    nodes_of,
+)
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.syntax.placeholder import has_certain_keys
@@ -148,14 +151,12 @@ def _attributes_read(body: FunctionBody, owner: str) -> Iterator[ast.Attribute]:
 
 def _asks(body: FunctionBody, owner: str) -> bool:
     """Return whether a method asks what an object has, or expects that something fails."""
-    for item in all_nodes(body.node):
+    for item in nodes_of(body.node, ast.Call):
         match item:
-            case ast.Try():
-                return True
             case ast.Call(func=ast.Name(id=function), args=args) if function in _ASKING:
                 if any(_name_of(one) == owner for one in args):
                     return True
-    return False
+    return bool(nodes_of(body.node, ast.Try))
 
 
 def _attributes_kept(constructor: FunctionBody, name: str) -> Iterator[str]:

@@ -4,8 +4,10 @@ Python refuses ``.``, and before 3.13 ``src/**.py``, as globs; here, as in the r
 the recipe itself and ``src/*.py``.
 """
 
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 _MAX_FILES = 5000
@@ -28,7 +30,7 @@ def select_files(
             return None
         try:
             for path in _matches(directory, pattern):
-                for file in path.rglob(f"*{ending}") if path.is_dir() else (path,):
+                for file in _files_below(path, ending) if path.is_dir() else (path,):
                     name = PurePosixPath(file.relative_to(directory).as_posix())
                     if not _is_excluded(name, exclude) and file.is_file():
                         found.add(name.as_posix())
@@ -50,8 +52,18 @@ def _matches(directory: Path, pattern: str) -> Iterable[Path]:
     return directory.glob("/".join(plain)) if parts else (directory,)
 
 
+def _files_below(folder: Path, ending: str) -> Iterator[Path]:
+    for inner, _, names in os.walk(folder):
+        yield from (Path(inner, name) for name in names if name.endswith(ending))
+
+
 def _is_excluded(name: PurePosixPath, patterns: Sequence[str]) -> bool:
     """Return whether a pattern matches a file or a directory around it."""
-    shorter = [pattern.removeprefix("**/") for pattern in patterns]
-    known = [pattern for pattern in shorter if PurePosixPath(pattern).parts]
-    return any(path.match(pattern) for path in (name, *name.parents) for pattern in known)
+    return any(_is_matched(name, pattern.removeprefix("**/")) for pattern in patterns)
+
+
+def _is_matched(name: PurePosixPath, pattern: str) -> bool:
+    if "/" not in pattern:  # most: each name of a path is compared with it
+        return any(fnmatchcase(part, pattern) for part in name.parts)
+    several = bool(PurePosixPath(pattern).parts)
+    return several and any(path.match(pattern) for path in (name, *name.parents))

@@ -16,7 +16,9 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stage_kind
 from espnet3_compiler.manifest.values import mapping_entries
-from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.signature.flow import (
+    nodes_of,
+)
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
@@ -65,8 +67,8 @@ def _only_difference(one: dict[str, Scalar], other: dict[str, Scalar]) -> str:
 def _ignored_arguments(body: FunctionBody) -> frozenset[str]:
     """Return the arguments that a constructor that does something never mentions."""
     given = [*body.node.args.posonlyargs, *body.node.args.args, *body.node.args.kwonlyargs]
-    names = {item.id for item in all_nodes(body.node) if isinstance(item, ast.Name)}
-    reads = any(isinstance(item, ast.Call) for part in body.node.body for item in all_nodes(part))
+    names = {item.id for item in nodes_of(body.node, ast.Name)}
+    reads = any(nodes_of(part, ast.Call) for part in body.node.body)
     looks = not names.isdisjoint(_LOOKING)
     return frozenset(one.arg for one in given if reads and not looks) - names
 
