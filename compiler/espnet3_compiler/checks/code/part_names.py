@@ -34,29 +34,43 @@ _PLAIN_PACKAGES = frozenset({*sys.stdlib_module_names, "torch", "numpy", "typing
 _PROSE = ("#", '"""', "'''")
 """How comments and docstrings begin."""
 
-_COMPUTED = (
-    r"ModuleDict|ParameterDict|OrderedDict|__dict__|__getattr__|importlib|__import__|instantiate"
-    r"|from_pretrained|\b(?:exec|eval|setattr)\(|(?<!np\.)(?<!numpy\.)\bload\(|\b(?:hub|jit)\b"
-    r"|(?:add_module|register_(?:module|buffer|parameter))\(\s*(?![\s\"'])"
+_COMPUTING = (
+    *("ModuleDict", "ParameterDict", "OrderedDict", "__dict__", "__getattr__", "importlib"),
+    *("__import__", "instantiate", "from_pretrained"),
 )
-"""Code that may give parts a name that is not written in it."""
+_COMPUTED = {
+    "exec(": r"exec\((?<!\wexec\()",
+    "eval(": r"eval\((?<!\weval\()",
+    "setattr(": r"setattr\((?<!\wsetattr\()",
+    "load(": r"load\((?<!\wload\()(?<!np\.load\()(?<!numpy\.load\()",
+    "hub": r"hub(?<!\whub)\b",
+    "jit": r"jit(?<!\wjit)\b",
+    "add_module(": r"add_module\(\s*(?![\s\"'])",
+    "register_": r"register_(?:module|buffer|parameter)\(\s*(?![\s\"'])",
+}
+"""Code that may give parts a name that is not written in it; by words, and what must be there."""
 
 _NAMED = r"(?m)\bself\.(\w+)|\.(\w+)\s*(?::[^=\n]+)?=(?!=)|^    (\w+)\s*[:=](?!=)|[\"'](\w+)[\"']"
 """An attribute that code sets or reads of the object itself, one of a class, a name in a text."""
 
 _ATTRIBUTE = (
-    r"\bself\.([A-Za-z]\w*)\s*(?::[^=\n]+)?=(?!=)"
+    r"self\.(?<!\wself\.)([A-Za-z]\w*)\s*(?::[^=\n]+)?=(?!=)"
     r"(\s*(?:torch\.)?nn\.(?:Linear|Bilinear|Conv(?:Transpose)?\dd|LSTM|GRU|RNN|Embedding|LayerNorm"
     r"|GroupNorm|BatchNorm\dd|PReLU)\()?"
 )
 """An attribute that is set, and whether to a layer of PyTorch that has parameters and no parts."""
+
+_OF_RECURRENT_LAYERS = tuple(
+    f"{kind}_{part}" for kind in ("weight", "bias") for part in ("ih", "hh", "hr")
+)
+"""How the names of what a cell has begin."""
 
 _OF_TORCH = {
     "": (
         *("weight", "bias", "running_mean", "running_var", "num_batches_tracked"),
         *("weight_g", "weight_v", "weight_orig", "weight_u"),
         *("original", "original0", "original1", "parametrizations", "module", "_orig_mod"),
-        *(f"{kind}_{part}" for kind in ("weight", "bias") for part in ("ih", "hh", "hr")),
+        *_OF_RECURRENT_LAYERS,
     ),
     "MultiheadAttention": (
         *("in_proj_weight", "in_proj_bias", "out_proj", "bias_k", "bias_v"),
@@ -81,12 +95,6 @@ _ADDING = ("add_module", "register_module", "register_parameter")
 _OF_LAYERS = r"weight|bias|running_|num_batches|parametrizations|[*?\[]"
 """How the names of what a layer without parts has begin, or a pattern of these."""
 
-_OF_RECURRENT_LAYERS = r"(?:weight|bias)_(?:ih|hh|hr)\w*"
-
-
-def _is_of_cell(name: str) -> bool:
-    return re.match(_OF_RECURRENT_LAYERS, name) is not None
-
 
 class PartNames(NamedTuple):
     """Names in the code of a model.
@@ -108,7 +116,7 @@ class PartNames(NamedTuple):
     def may_have(self, part: str) -> bool:
         """Return whether an attribute can have a name; of a pattern its beginning counts."""
         beginning = re.split(r"[*?\[]", part)[0]
-        if beginning.isdigit() or _is_of_cell(beginning):
+        if beginning.isdigit() or beginning.startswith(_OF_RECURRENT_LAYERS):
             return True
         if beginning == part:
             return part in self.words or part in self._of_torch()
@@ -117,7 +125,8 @@ class PartNames(NamedTuple):
     def first_missing(self, parts: Sequence[str]) -> str | None:
         """Return the first attribute of a name that none can have; None if it may be one."""
         first = parts[0]
-        known = first in self.named or first in self._of_torch() or _is_of_cell(first)
+        known = first in self.named or first in self._of_torch()
+        known = known or first.startswith(_OF_RECURRENT_LAYERS)
         if first.isidentifier() and not known:
             return first
         for before, part in zip(("", *parts), parts, strict=False):
@@ -149,9 +158,16 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
     models = [model_parts(library, one) for one in loaded]
     if not (texts or models) or files is None or None in models:
         return None
-    if any(re.search(_COMPUTED, text) for text in texts):
+    if any(map(_computes_names, texts)):
         return None
     return _with_models(_names_in(texts), [one for one in models if one])
+
+
+def _computes_names(text: str) -> bool:
+    """Return whether code may give parts other names than stand in it."""
+    return any(word in text for word in _COMPUTING) or any(
+        mark in text and re.search(pattern, text) for mark, pattern in _COMPUTED.items()
+    )
 
 
 def _known_loading(library: Library, text: str, loaded: list[str]) -> str:

@@ -26,7 +26,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.classes import is_module_class, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
-from espnet3_compiler.signature.flow import all_nodes, dotted_name
+from espnet3_compiler.signature.flow import all_nodes, dotted_name, nodes_of
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import find_in
 from espnet3_compiler.syntax.provenance import use_location
@@ -128,7 +128,7 @@ def _of_variable(value: ast.expr, body: FunctionBody) -> ast.expr:
     """Return what a variable is set to, where it is set once and used once."""
     if not isinstance(value, ast.Name):
         return value
-    uses = [one for one in all_nodes(body.node) if getattr(one, "id", "") == value.id]
+    uses = [one for one in nodes_of(body.node, ast.Name) if one.id == value.id]
     values = assigned_values(body.node, value.id) or []
     return values[0] if len(values) == 1 and len(uses) == len((value, *values)) else value
 
