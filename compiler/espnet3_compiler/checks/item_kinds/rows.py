@@ -5,6 +5,7 @@ puts a value of another kind into one: ``row["samples"] = int(row["samples"])``.
 """
 
 import ast
+from functools import lru_cache
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.attributes import Assigned, attribute_users, attribute_values
@@ -136,6 +137,7 @@ def _place_of(given: Assigned, place: _TablePlace) -> _TablePlace:
     return place._replace(location=given.found.location, node=given.node)
 
 
+@lru_cache(maxsize=1 << 12)  # the methods of a data set are asked for each of its attributes
 def is_changed(node: FunctionNode) -> bool:
     """Return whether a function may put something else than a text into a row, or such a row."""
     for item in nodes_of(node, ast.Assign, ast.AugAssign, ast.NamedExpr, ast.Call):
