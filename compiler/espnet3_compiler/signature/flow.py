@@ -14,7 +14,10 @@ _KEY_FUNCTIONS = ("_ovewrite_named_param",)
 """Functions that set a key of the ``kwargs`` that they get: torchvision's, which spells it so."""
 
 _LEAVES = frozenset((ast.Name, ast.Constant, ast.Global, ast.Nonlocal))
-_WORDS = ("id", "attr", "ctx", "op", "ops", "kind", "kwd_attrs", "type_comment")
+_WORDS = (
+    *("id", "attr", "arg", "name", "asname", "module", "ctx", "op", "ops", "kind", "kwd_attrs"),
+    *("type_comment", "level", "conversion", "is_async", "simple"),
+)
 """Kinds of nodes, and fields, without nodes that are looked for."""
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)

@@ -27,7 +27,8 @@ def check(_recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     unset: dict[str, dict[object, Span]] = {}
     for reference in resolved.references:
         text = reference.span.text
-        match = re.fullmatch(_WITHOUT_DEFAULT, text) if "oc.env" in text else None
+        bare = "oc.env" in text and "," not in text  # behind which the default stands
+        match = re.fullmatch(_WITHOUT_DEFAULT, text) if bare else None
         if match and match[1] not in os.environ and not re.fullmatch(_SET_LATER, match[1]):
             unset.setdefault(match[1], {}).setdefault(span_key(reference.span), reference.span)
     for name, spans in unset.items():

@@ -155,7 +155,7 @@ def _is_random(value: ast.expr) -> bool:
             named = {word.arg: getattr(word.value, "value", None) for word in words}
             if "generator" in named or None in named:
                 return False
-            if re.fullmatch(_DRAWING, name):
+            if name.endswith("_") and re.fullmatch(_DRAWING, name):
                 return bool(args) and _is_made(args[0])
             wanted = named.get("requires_grad") is True and name in _MAKING
             return name in _RANDOM or wanted
