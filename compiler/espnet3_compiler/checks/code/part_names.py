@@ -84,11 +84,14 @@ _OF_TORCH = {
 }
 """By the beginning of a class's name, the names of parameters and parts that PyTorch gives it."""
 
-_WITHOUT_PARAMETERS = (
-    r"(?:torch\.)?nn\.(?:\w*Dropout\d?d?|\w+(?<!With)Loss|(?:Leaky)?ReLU6?|[SC]?ELU|GELU|SiLU|Mish|Tanh"
-    r"|(?:Log)?Sigmoid|(?:Log)?Softmax|Softplus|Identity|Flatten|\w*(?:Max|Avg)Pool\dd)"
+_WITHOUT_PARAMETERS = frozenset(
+    (
+        *("ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Tanh"),
+        *("Sigmoid", "LogSigmoid", "Softmax", "LogSoftmax", "Softplus", "Identity", "Flatten"),
+    )
 )
-"""Modules of PyTorch without parameters."""
+_FAMILIES = ("Dropout", "MaxPool", "AvgPool")
+"""Modules of PyTorch without parameters, and how the names of others end before ``1d``."""
 
 _ADDING = ("add_module", "register_module", "register_parameter")
 
@@ -311,8 +314,16 @@ def _attributes_set(node: ast.AST, plain: set[str]) -> Iterator[str]:
 
 def _has_no_parameters(value: ast.expr | None, plain: set[str]) -> bool:
     if isinstance(value, ast.Call):
-        return re.fullmatch(_WITHOUT_PARAMETERS, dotted_name(value.func) or "") is not None
+        return _makes_no_parameters(dotted_name(value.func) or "")
     return isinstance(value, ast.Constant) or (isinstance(value, ast.Name) and value.id in plain)
+
+
+def _makes_no_parameters(name: str) -> bool:
+    """Return whether a class is a module of PyTorch without parameters."""
+    package, _, kind = name.rpartition(".")
+    loss = kind.endswith("Loss") and not kind.endswith("WithLoss")
+    family = kind.rstrip("123d").endswith(_FAMILIES)
+    return package in ("nn", "torch.nn") and (kind in _WITHOUT_PARAMETERS or loss or family)
 
 
 def _is_self(node: ast.AST) -> bool:
