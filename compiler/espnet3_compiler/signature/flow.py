@@ -3,16 +3,21 @@
 import ast
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from typing import Any, TypeVar
 
 from espnet3_compiler.signature.module_summary import ForwardingCall, KwargsFlow
 
+T = TypeVar("T", bound=ast.AST)
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _KEY_METHODS = ("pop", "get", "setdefault")
 _KEY_FUNCTIONS = ("_ovewrite_named_param",)
 """Functions that set a key of the ``kwargs`` that they get: torchvision's, which spells it so."""
 
 _LEAVES = frozenset((ast.Name, ast.Constant, ast.Global, ast.Nonlocal))
-_WORDS = ("id", "attr", "ctx", "op", "ops", "kind", "kwd_attrs", "type_comment")
+_WORDS = (
+    *("id", "attr", "arg", "name", "asname", "module", "ctx", "op", "ops", "kind", "kwd_attrs"),
+    *("type_comment", "level", "conversion", "is_async", "simple"),
+)
 """Kinds of nodes, and fields, without nodes that are looked for."""
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -144,6 +149,20 @@ def all_nodes(node: ast.AST) -> tuple[ast.AST, ...]:
         if type(item) not in _LEAVES:
             found += child_nodes(item)
     return tuple(found)
+
+
+def nodes_of(node: ast.AST, *kinds: type[T]) -> list[T]:
+    """Return the nodes of some kinds in a function or a part of it, kind by kind."""
+    found = _nodes_by_kind(node)
+    return [one for kind in kinds for one in found.get(kind, ())]
+
+
+@lru_cache(maxsize=1 << 12)  # many checks look for names, calls and so on in the same functions
+def _nodes_by_kind(node: ast.AST) -> dict[type[ast.AST], list[Any]]:
+    found: dict[type[ast.AST], list[Any]] = {}
+    for item in all_nodes(node):
+        found.setdefault(type(item), []).append(item)
+    return found
 
 
 @lru_cache(maxsize=1 << 12)

@@ -259,6 +259,10 @@ class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
             self._known[key] = self._read(self.data[key])
         return self._known[key]
 
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return what a key leads to, without an exception where there is none."""
+        return self[key] if key in self.data else default
+
 
 def read_function(row: Sequence[Any]) -> FunctionSummary:
     """Return the function that a JSON list holds."""

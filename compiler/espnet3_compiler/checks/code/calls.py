@@ -81,8 +81,8 @@ def _wrong_names(
     judged = callee.own and not call.unpacks
     needed = [item.name for item in callee.signature.parameters if item.required]
     missing = [name for name in needed if judged and name not in given]
-    free = [name for name in callee.signature.keywords if name not in given]
     for word in unknown:
+        free = [name for name in callee.signature.keywords if name not in given]
         near = closest_match(word.text, missing) or closest_match(word.text, free)
         needs = () if near or not missing else (f"it needs {format_names(missing)}",)
         yield _unknown_argument(callee, word, near, needs)

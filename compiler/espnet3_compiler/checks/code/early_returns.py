@@ -17,7 +17,7 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 
 _LIKELY = re.compile(
-    rb"^( *)for [^\n]*:[^\n]*\n(?:\1 [^\n]*\n|\s*\n)*?\1 +return [A-Za-z_]\w* *\n", re.MULTILINE
+    rb"\n( *)for [^\n]*:[^\n]*\n(?:\1 [^\n]*\n|\s*\n)*?\1 +return [A-Za-z_]\w* *\n"
 )
 _ADDING = ("append", "extend", "update", "add", "insert", "setdefault")
 
@@ -25,7 +25,7 @@ _ADDING = ("append", "extend", "update", "add", "insert", "setdefault")
 def check_early_returns(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
     """Yield R526, once for each loop."""
     for module in modules:
-        likely = module.time != "maybe" and _LIKELY.search(module.file.content)
+        likely = module.time != "maybe" and _LIKELY.search(b"\n" + module.file.content)
         if likely and not module.file.wrong:
             yield from first_per_location(_check_module(module))
 

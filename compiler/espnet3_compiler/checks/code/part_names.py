@@ -9,6 +9,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -34,29 +35,43 @@ _PLAIN_PACKAGES = frozenset({*sys.stdlib_module_names, "torch", "numpy", "typing
 _PROSE = ("#", '"""', "'''")
 """How comments and docstrings begin."""
 
-_COMPUTED = (
-    r"ModuleDict|ParameterDict|OrderedDict|__dict__|__getattr__|importlib|__import__|instantiate"
-    r"|from_pretrained|\b(?:exec|eval|setattr)\(|(?<!np\.)(?<!numpy\.)\bload\(|\b(?:hub|jit)\b"
-    r"|(?:add_module|register_(?:module|buffer|parameter))\(\s*(?![\s\"'])"
+_COMPUTING = (
+    *("ModuleDict", "ParameterDict", "OrderedDict", "__dict__", "__getattr__", "importlib"),
+    *("__import__", "instantiate", "from_pretrained"),
 )
-"""Code that may give parts a name that is not written in it."""
+_COMPUTED = {
+    "exec(": r"exec\((?<!\wexec\()",
+    "eval(": r"eval\((?<!\weval\()",
+    "setattr(": r"setattr\((?<!\wsetattr\()",
+    "load(": r"load\((?<!\wload\()(?<!np\.load\()(?<!numpy\.load\()",
+    "hub": r"hub(?<!\whub)\b",
+    "jit": r"jit(?<!\wjit)\b",
+    "add_module(": r"add_module\(\s*(?![\s\"'])",
+    "register_": r"register_(?:module|buffer|parameter)\(\s*(?![\s\"'])",
+}
+"""Code that may give parts a name that is not written in it; by words, and what must be there."""
 
 _NAMED = r"(?m)\bself\.(\w+)|\.(\w+)\s*(?::[^=\n]+)?=(?!=)|^    (\w+)\s*[:=](?!=)|[\"'](\w+)[\"']"
 """An attribute that code sets or reads of the object itself, one of a class, a name in a text."""
 
 _ATTRIBUTE = (
-    r"\bself\.([A-Za-z]\w*)\s*(?::[^=\n]+)?=(?!=)"
+    r"self\.(?<!\wself\.)([A-Za-z]\w*)\s*(?::[^=\n]+)?=(?!=)"
     r"(\s*(?:torch\.)?nn\.(?:Linear|Bilinear|Conv(?:Transpose)?\dd|LSTM|GRU|RNN|Embedding|LayerNorm"
     r"|GroupNorm|BatchNorm\dd|PReLU)\()?"
 )
 """An attribute that is set, and whether to a layer of PyTorch that has parameters and no parts."""
+
+_OF_RECURRENT_LAYERS = tuple(
+    f"{kind}_{part}" for kind in ("weight", "bias") for part in ("ih", "hh", "hr")
+)
+"""How the names of what a cell has begin."""
 
 _OF_TORCH = {
     "": (
         *("weight", "bias", "running_mean", "running_var", "num_batches_tracked"),
         *("weight_g", "weight_v", "weight_orig", "weight_u"),
         *("original", "original0", "original1", "parametrizations", "module", "_orig_mod"),
-        *(f"{kind}_{part}" for kind in ("weight", "bias") for part in ("ih", "hh", "hr")),
+        *_OF_RECURRENT_LAYERS,
     ),
     "MultiheadAttention": (
         *("in_proj_weight", "in_proj_bias", "out_proj", "bias_k", "bias_v"),
@@ -70,22 +85,19 @@ _OF_TORCH = {
 }
 """By the beginning of a class's name, the names of parameters and parts that PyTorch gives it."""
 
-_WITHOUT_PARAMETERS = (
-    r"(?:torch\.)?nn\.(?:\w*Dropout\d?d?|\w+(?<!With)Loss|(?:Leaky)?ReLU6?|[SC]?ELU|GELU|SiLU|Mish|Tanh"
-    r"|(?:Log)?Sigmoid|(?:Log)?Softmax|Softplus|Identity|Flatten|\w*(?:Max|Avg)Pool\dd)"
+_WITHOUT_PARAMETERS = frozenset(
+    (
+        *("ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Tanh"),
+        *("Sigmoid", "LogSigmoid", "Softmax", "LogSoftmax", "Softplus", "Identity", "Flatten"),
+    )
 )
-"""Modules of PyTorch without parameters."""
+_FAMILIES = ("Dropout", "MaxPool", "AvgPool")
+"""Modules of PyTorch without parameters, and how the names of others end before ``1d``."""
 
 _ADDING = ("add_module", "register_module", "register_parameter")
 
 _OF_LAYERS = r"weight|bias|running_|num_batches|parametrizations|[*?\[]"
 """How the names of what a layer without parts has begin, or a pattern of these."""
-
-_OF_RECURRENT_LAYERS = r"(?:weight|bias)_(?:ih|hh|hr)\w*"
-
-
-def _is_of_cell(name: str) -> bool:
-    return re.match(_OF_RECURRENT_LAYERS, name) is not None
 
 
 class PartNames(Struct, frozen=True):
@@ -108,7 +120,7 @@ class PartNames(Struct, frozen=True):
     def may_have(self, part: str) -> bool:
         """Return whether an attribute can have a name; of a pattern its beginning counts."""
         beginning = re.split(r"[*?\[]", part)[0]
-        if beginning.isdigit() or _is_of_cell(beginning):
+        if beginning.isdigit() or beginning.startswith(_OF_RECURRENT_LAYERS):
             return True
         if beginning == part:
             return part in self.words or part in self._of_torch()
@@ -117,7 +129,8 @@ class PartNames(Struct, frozen=True):
     def first_missing(self, parts: Sequence[str]) -> str | None:
         """Return the first attribute of a name that none can have; None if it may be one."""
         first = parts[0]
-        known = first in self.named or first in self._of_torch() or _is_of_cell(first)
+        known = first in self.named or first in self._of_torch()
+        known = known or first.startswith(_OF_RECURRENT_LAYERS)
         if first.isidentifier() and not known:
             return first
         for before, part in zip(("", *parts), parts, strict=False):
@@ -149,9 +162,16 @@ def part_names(library: Library, targets: list[str]) -> PartNames | None:
     models = [model_parts(library, one) for one in loaded]
     if not (texts or models) or files is None or None in models:
         return None
-    if any(re.search(_COMPUTED, text) for text in texts):
+    if any(map(_computes_names, texts)):
         return None
     return _with_models(_names_in(texts), [one for one in models if one])
+
+
+def _computes_names(text: str) -> bool:
+    """Return whether code may give parts other names than stand in it."""
+    return any(word in text for word in _COMPUTING) or any(
+        mark in text and re.search(pattern, text) for mark, pattern in _COMPUTED.items()
+    )
 
 
 def _known_loading(library: Library, text: str, loaded: list[str]) -> str:
@@ -235,7 +255,7 @@ def _imports_of(place: ModuleLocation, file: ModuleFile) -> list[str]:
     return [path for one in found for path in (one[-1:] if one[0] == PACKAGE else one)]
 
 
-def parts_of(library: Library, target: str, objects: set[str]) -> set[str]:
+def parts_of(library: Library, target: str, objects: frozenset[str]) -> frozenset[str]:
     """Return the attributes of a model that may have parameters; none where there may be more.
 
     Args:
@@ -243,18 +263,23 @@ def parts_of(library: Library, target: str, objects: set[str]) -> set[str]:
         target: The dotted path of the model.
         objects: Arguments of the model that are no plain values.
     """
+    key = ("parts", target, objects)  # asked for by each name of a part
+    return library.remember(key, frozenset(), partial(_find_parts, library, target, objects))
+
+
+def _find_parts(library: Library, target: str, objects: frozenset[str]) -> frozenset[str]:
     found = find_definition(library, target)
     if not isinstance(found, ClassFound) or found.summary.metaclass or found.summary.decorators:
-        return set()
+        return frozenset()
     file = library.file(found.location)
     bases = [is_torch_module(one) for one in resolution_order(library, found)[1:]]
     if file is None or not found.location.local or bases != [True]:
-        return set()
+        return frozenset()
     code = [node for top, _ in method_nodes(file, found.summary) for node in all_nodes(top)]
     if any(map(_adds_parts, code)):
-        return set()
+        return frozenset()
     plain = _arguments(code) - objects
-    return {name for node in code for name in _attributes_set(node, plain)}
+    return frozenset(name for node in code for name in _attributes_set(node, plain))
 
 
 def _adds_parts(node: ast.AST) -> bool:
@@ -290,8 +315,16 @@ def _attributes_set(node: ast.AST, plain: set[str]) -> Iterator[str]:
 
 def _has_no_parameters(value: ast.expr | None, plain: set[str]) -> bool:
     if isinstance(value, ast.Call):
-        return re.fullmatch(_WITHOUT_PARAMETERS, dotted_name(value.func) or "") is not None
+        return _makes_no_parameters(dotted_name(value.func) or "")
     return isinstance(value, ast.Constant) or (isinstance(value, ast.Name) and value.id in plain)
+
+
+def _makes_no_parameters(name: str) -> bool:
+    """Return whether a class is a module of PyTorch without parameters."""
+    package, _, kind = name.rpartition(".")
+    loss = kind.endswith("Loss") and not kind.endswith("WithLoss")
+    family = kind.rstrip("123d").endswith(_FAMILIES)
+    return package in ("nn", "torch.nn") and (kind in _WITHOUT_PARAMETERS or loss or family)
 
 
 def _is_self(node: ast.AST) -> bool:

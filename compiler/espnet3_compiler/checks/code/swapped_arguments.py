@@ -22,7 +22,7 @@ from espnet3_compiler.signature.module_summary import CodeCall
 from espnet3_compiler.syntax.provenance import use_location
 
 _INIT = "super:__init__"
-_LIKELY = re.compile(rb"super\([^()]*\)\s*\.\s*__init__\(\s*\w+\s*,\s*\w")
+_LIKELY = rb"super\([^()]*\)\s*\.\s*__init__\(\s*\w+\s*,\s*\w"
 _LEAST = 2
 
 
@@ -43,10 +43,10 @@ class _Swap(Struct, frozen=True):
 def check_swapped_arguments(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
     """Yield R504, once for each call."""
     for module in modules:
-        if module.time == "maybe" or not _LIKELY.search(module.file.content):
-            continue
         calls = [one for one in module.file.calls if one.callee == _INIT and not one.unpacks]
-        for call in (one for one in calls if one.positional >= _LEAST):
+        several = [one for one in calls if one.positional >= _LEAST and module.time != "maybe"]
+        likely = several and re.search(_LIKELY, module.file.content)
+        for call in several if likely else ():
             callee = callee_of(module, call)
             node = _node_of(module, call) if callee else None
             swap = _find_swap(node, callee) if callee and node else None

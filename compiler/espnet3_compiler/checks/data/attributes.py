@@ -15,7 +15,12 @@ from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.classes import method_nodes
 from espnet3_compiler.signature.definitions import ClassFound, is_patched
-from espnet3_compiler.signature.flow import FunctionNode, all_nodes, dotted_name, own_nodes
+from espnet3_compiler.signature.flow import (
+    FunctionNode,
+    dotted_name,
+    nodes_of,
+    own_nodes,
+)
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.tree import Mapping as ConfigMapping
 from espnet3_compiler.syntax.tree import Scalar
@@ -91,21 +96,14 @@ def attribute_users(library: Library, path: str, name: str) -> tuple[FunctionNod
     files = [(library.file(one.location), one) for one in own]
     nodes = (node for file, one in files if file for node, _ in method_nodes(file, one.summary))
     return tuple(
-        node
-        for node in nodes
-        if any(isinstance(item, ast.Attribute) and item.attr == name for item in all_nodes(node))
+        node for node in nodes if any(item.attr == name for item in nodes_of(node, ast.Attribute))
     )
 
 
 def _values_in(node: FunctionNode, name: str) -> list[ast.expr] | None:
     """Return what a method sets an attribute to; None where it does so in another way."""
-    stores = [
-        item
-        for item in all_nodes(node)
-        if isinstance(item, ast.Attribute)
-        and item.attr == name
-        and not isinstance(item.ctx, ast.Load)
-    ]
+    named = (item for item in nodes_of(node, ast.Attribute) if item.attr == name)
+    stores = [item for item in named if not isinstance(item.ctx, ast.Load)]
     values: list[ast.expr] = []
     for item in own_nodes(node) if stores else ():
         match item:

@@ -1,7 +1,7 @@
 """The bodies of functions and methods of a recipe, and whether they give anything back."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -75,6 +75,23 @@ def entries_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> list[Dat
     configs = [resolved.configs[name] for name in names if name in resolved.configs]
     library = recipe.library
     return [one for config in configs for one in dataset_entries(library, config, certain=True)]
+
+
+def first_entries(
+    stages: Iterable[StageDecl], recipe: Recipe, resolved: Resolved
+) -> list[DatasetEntry]:
+    """Return the first data set of each module, of those that are there: all have one class.
+
+    Args:
+        stages: Stages of the recipe.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
+    first: dict[tuple[Library, str], DatasetEntry] = {}
+    for stage in stages:
+        for data in filter(is_available, entries_of(stage, recipe, resolved)):
+            first.setdefault((data.library, data.module), data)
+    return list(first.values())
 
 
 def class_of(library: Library, path: str) -> ClassFound | None:

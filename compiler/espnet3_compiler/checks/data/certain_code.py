@@ -11,9 +11,9 @@ from functools import lru_cache
 from espnet3_compiler.checks.data.bodies import FunctionBody, method_body
 from espnet3_compiler.signature.flow import (
     FunctionNode,
-    all_nodes,
     all_statements,
     child_nodes,
+    nodes_of,
     own_nodes,
 )
 from espnet3_compiler.signature.library import Library
@@ -79,29 +79,27 @@ def positional_names(node: FunctionNode) -> list[str]:
 
 def is_doubtful(node: FunctionNode, name: str) -> bool:
     """Return whether a parameter may become another object, or is asked what it has."""
-    tries = any(isinstance(item, ast.Try) for item in all_nodes(node))
-    return tries or is_stored(node, name) or is_asked(node, name)
+    return bool(nodes_of(node, ast.Try)) or is_stored(node, name) or is_asked(node, name)
 
 
 def is_stored(node: ast.AST, name: str) -> bool:
     """Return whether something below a node is assigned to a name."""
     return any(
-        isinstance(item, ast.Name) and item.id == name and not isinstance(item.ctx, ast.Load)
-        for item in all_nodes(node)
+        item.id == name and not isinstance(item.ctx, ast.Load) for item in nodes_of(node, ast.Name)
     )
 
 
 def is_own(node: FunctionNode, name: str) -> bool:
     """Return whether a function has a variable, argument or function of its own of a name."""
-    arguments = [one.arg for one in all_nodes(node) if isinstance(one, ast.arg)]
+    arguments = [one.arg for one in nodes_of(node, ast.arg)]
     functions = [one.name for one in own_nodes(node) if isinstance(one, FunctionNode)]
     return is_stored(node, name) or name in (*arguments, *functions)
 
 
 def may_be_another(node: FunctionNode, name: str) -> bool:
     """Return whether the name of a parameter is set anew, or one of a function inside."""
-    own = all_nodes(node.args)
-    every = (one for one in all_nodes(node) if isinstance(one, ast.arg))
+    own = nodes_of(node.args, ast.arg)
+    every = nodes_of(node, ast.arg)
     return is_stored(node, name) or any(one.arg == name and one not in own for one in every)
 
 
@@ -113,13 +111,14 @@ def assigned_values(node: FunctionNode, name: str, *, kept: bool = False) -> lis
         name: The variable.
         kept: Whether an argument, and what ``+=`` makes of a variable, is nothing else.
     """
-    given = any(isinstance(one, ast.arg) and one.arg == name for one in all_nodes(node.args))
-    changed = [one.target for one in own_nodes(node) if kept and isinstance(one, ast.AugAssign)]
-    names = [one for one in all_nodes(node) if isinstance(one, ast.Name) and one.id == name]
+    given = any(one.arg == name for one in nodes_of(node.args, ast.arg))
+    own = own_nodes(node)
+    changed = [one.target for one in own if isinstance(one, ast.AugAssign)] if kept else []
+    names = [one for one in nodes_of(node, ast.Name) if one.id == name]
     stores = [one for one in names if not isinstance(one.ctx, ast.Load) and one not in changed]
     values = [
         one.value
-        for one in own_nodes(node)
+        for one in (own if stores else ())
         if isinstance(one, ast.Assign) and len(one.targets) == 1 and one.targets[0] in stores
     ]
     return values if len(values) == len(stores) and (kept or not given) else None
@@ -127,12 +126,9 @@ def assigned_values(node: FunctionNode, name: str, *, kept: bool = False) -> lis
 
 def unpacked_source(node: FunctionNode, name: str) -> tuple[ast.expr, int] | None:
     """Return what a variable that nothing else sets is unpacked from, and as which part of it."""
-    stores: list[ast.AST] = [one for one in all_nodes(node.args) if _is_argument(one, name)]
-    stores += [
-        one
-        for one in all_nodes(node)
-        if isinstance(one, ast.Name) and one.id == name and not isinstance(one.ctx, ast.Load)
-    ]
+    given = [one for one in nodes_of(node.args, ast.arg) if one.arg == name]
+    uses = (one for one in nodes_of(node, ast.Name) if one.id == name)
+    stores = [*given, *(one for one in uses if not isinstance(one.ctx, ast.Load))]
     for item in own_nodes(node) if len(stores) == 1 else ():
         match item:
             case ast.Assign(targets=[ast.Tuple(elts=names)], value=source) if stores[0] in names:
@@ -141,17 +137,10 @@ def unpacked_source(node: FunctionNode, name: str) -> tuple[ast.expr, int] | Non
     return None
 
 
-def _is_argument(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.arg) and node.arg == name
-
-
 def makes_mapping(node: FunctionNode) -> bool:
     """Return whether a function has to do with mappings, so that it may give one."""
-    return any(
-        isinstance(item, ast.Dict | ast.DictComp)
-        or (isinstance(item, ast.Name) and item.id == "dict")
-        for item in all_nodes(node)
-    )
+    written = nodes_of(node, ast.Dict, ast.DictComp)
+    return bool(written) or any(item.id == "dict" for item in nodes_of(node, ast.Name))
 
 
 def added_items(node: FunctionNode, name: str, read: Sequence[ast.expr]) -> list[ast.expr]:
@@ -165,9 +154,9 @@ def added_items(node: FunctionNode, name: str, read: Sequence[ast.expr]) -> list
     given = assigned_values(node, name)
     if not given or not all(isinstance(one, ast.List) and not one.elts for one in given):
         return []
-    uses = [one for one in all_nodes(node) if isinstance(one, ast.Name) and one.id == name]
+    uses = [one for one in nodes_of(node, ast.Name) if one.id == name]
     added: list[ast.expr] = []
-    for item in all_nodes(node):
+    for item in nodes_of(node, ast.Call):
         match item:
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id=owner), attr="append"), args=[value]
@@ -196,7 +185,7 @@ def listed_items(value: ast.expr, node: FunctionNode, read: Sequence[ast.expr]) 
         ):
             return [ast.copy_location(ast.Call(func=function, args=[], keywords=[]), function)]
         case ast.Name(id=name):
-            uses = [one for one in all_nodes(node) if isinstance(one, ast.Name) and one.id == name]
+            uses = [one for one in nodes_of(node, ast.Name) if one.id == name]
             given = assigned_values(node, name) or []
             loads = [one for one in uses if isinstance(one.ctx, ast.Load)]
             kept = len(given) == 1 and all(one in read for one in loads)
@@ -219,7 +208,7 @@ def assigned_pairs(item: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
 
 def is_asked(node: FunctionNode, name: str) -> bool:
     """Return whether a function asks a parameter what it is or has."""
-    for item in all_nodes(node):
+    for item in nodes_of(node, ast.Call):
         match item:
             case ast.Call(func=ast.Name(id=function), args=args) if function in _ASKING:
                 if _mentions(args, name):
@@ -267,12 +256,9 @@ def kept_arguments(node: FunctionNode) -> dict[str, str]:
 
     Each comes with the name of the argument.
     """
-    every = [item for item in all_nodes(node) if isinstance(item, ast.Name | ast.Attribute)]
-    bound = Counter(
-        item.id if isinstance(item, ast.Name) else item.attr
-        for item in every
-        if isinstance(item.ctx, ast.Store)
-    )
+    names = [one.id for one in nodes_of(node, ast.Name) if isinstance(one.ctx, ast.Store)]
+    set_on = [one.attr for one in nodes_of(node, ast.Attribute) if isinstance(one.ctx, ast.Store)]
+    bound = Counter([*names, *set_on])
     found: dict[str, str] = {}
     for item in node.body:
         match item:

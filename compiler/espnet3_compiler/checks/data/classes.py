@@ -7,7 +7,7 @@ Fails: a ``Dataset`` without ``__len__``; a ``DatasetBuilder`` with ``is_source_
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from espnet3_compiler.checks.data.bodies import class_of, entries_of
+from espnet3_compiler.checks.data.bodies import class_of, entries_of, first_entries
 from espnet3_compiler.checks.data.streams import is_sharded, is_stream
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -31,7 +31,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     first: dict[str, Diagnostic] = {}
     for stage in recipe.stages:
         name = "DatasetBuilder" if stage_kind(stage) == "create_dataset" else "Dataset"
-        for data in filter(is_available, entries_of(stage, recipe, resolved)):
+        for data in first_entries([stage], recipe, resolved):
             for found in _check_class(data, name):
                 first.setdefault(found.message, found)
     yield from first.values()

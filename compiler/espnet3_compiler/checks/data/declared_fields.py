@@ -7,7 +7,7 @@ Fails: ``fields = {"speech": "wave"}``; ``fields = {"speech": {"sample_rate": 16
 import ast
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import dataset_class, entries_of
+from espnet3_compiler.checks.data.bodies import dataset_class, first_entries
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -26,7 +26,7 @@ _KIND = "kind"
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R604 for kinds that do not exist, R603 for fields without one."""
     stages = [one for one in recipe.stages if stage_kind(one) != "create_dataset"]
-    entries = [one for stage in stages for one in entries_of(stage, recipe, resolved)]
+    entries = first_entries(stages, recipe, resolved)
     yield from first_per_location(found for data in entries for found in _check_data(data))
 
 

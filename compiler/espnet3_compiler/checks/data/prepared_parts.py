@@ -19,7 +19,7 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import as_text
-from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -48,11 +48,12 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     entries = [
         data for config in configs for data in dataset_entries(recipe.library, config, certain=True)
     ]
+    lists: dict[FunctionNode, list[_PartList]] = {}
     yield from first_per_location(
         found
         for data in entries
         if isinstance(block, Mapping) and not _has_own_arguments(data)
-        for found in _check_entry(data, block)
+        for found in _check_entry(data, block, lists)
     )
 
 
@@ -61,12 +62,23 @@ def _has_own_arguments(data: DatasetEntry) -> bool:
     return own is not None and (not isinstance(own, Mapping) or bool(own.entries))
 
 
-def _check_entry(data: DatasetEntry, block: Mapping) -> Iterator[Diagnostic]:
+def _check_entry(
+    data: DatasetEntry, block: Mapping, lists: dict[FunctionNode, list[_PartList]]
+) -> Iterator[Diagnostic]:
+    """Report an argument of a data set that is none of the parts which its builder makes.
+
+    Args:
+        data: The entry of the data set.
+        block: What builders are given.
+        lists: What was found of each builder so far.
+    """
     build = method_body(data.library, f"{data.module}.DatasetBuilder", "build")
     arguments = data.node.get("data_src_args")
     if build is None or not isinstance(arguments, Mapping):
         return
-    for parts in _part_lists(build, block):
+    if build.node not in lists:
+        lists[build.node] = list(_part_lists(build, block))
+    for parts in lists[build.node]:
         value = as_text(arguments.get(parts.variable))
         if value and value.value not in parts.names and not _is_said(value, build):
             yield _finding(value, parts)
@@ -81,16 +93,13 @@ def _is_said(value: Scalar, build: FunctionBody) -> bool:
 def _part_lists(build: FunctionBody, block: Mapping) -> Iterator[_PartList]:
     """Yield the arguments of a builder through which it goes name by name."""
     for item in all_nodes(build.node):
-        match item:
-            case (
-                ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source)
-            ):
-                target, source = _without_numbers(target, source)
-                node = block.get(_argument_name(source))
-                names = _names(node)
-                first = target.elts[0] if isinstance(target, ast.Tuple) else target
-                if node is not None and names and isinstance(first, ast.Name):
-                    yield _PartList(names, node, first.id)
+        if isinstance(item, ast.For | ast.comprehension):
+            target, source = _without_numbers(item.target, item.iter)
+            node = block.get(_argument_name(source))
+            names = _names(node)
+            first = target.elts[0] if isinstance(target, ast.Tuple) else target
+            if node is not None and names and isinstance(first, ast.Name):
+                yield _PartList(names, node, first.id)
 
 
 def _without_numbers(target: ast.expr, source: ast.expr) -> tuple[ast.expr, ast.expr]:

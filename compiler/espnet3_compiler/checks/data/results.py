@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
-    entries_of,
+    first_entries,
     function_body,
     gives_nothing,
     method_body,
@@ -23,7 +23,7 @@ from espnet3_compiler.checks.data.bodies import (
 from espnet3_compiler.checks.data.certain_code import assigned_values, makes_mapping
 from espnet3_compiler.checks.data.lost_items import lost_item
 from espnet3_compiler.checks.data.single_tensors import is_single
-from espnet3_compiler.checks.targets.datasets import entry_span, is_available
+from espnet3_compiler.checks.targets.datasets import entry_span
 from espnet3_compiler.checks.targets.nodes import (
     TargetNode,
     config_keys,
@@ -112,7 +112,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         found += _check_body(body, shown, _OUTPUTS, recipe.system.name.span) if body else ()
     for stage in stages:
         name = "DatasetBuilder" if stage_kind(stage) == "create_dataset" else "Dataset"
-        for data in filter(is_available, entries_of(stage, recipe, resolved)):
+        for data in first_entries([stage], recipe, resolved):
             for method, wanted in _DATA_METHODS[name].items():
                 shown = f"{data.module}.{name}.{method}"
                 body = method_body(data.library, f"{data.module}.{name}", method)

@@ -7,6 +7,8 @@ from espnet3_compiler.checks.item_kinds.kinds import Maker
 from espnet3_compiler.signature.flow import all_nodes
 
 _CHANGING = ("append", "extend", "insert", "setdefault", "update")
+_NO_VALUES = ("piece", "module", "import")
+"""Kinds of bindings: functions, classes and imports."""
 
 
 def module_value(name: ast.expr, maker: Maker) -> ast.expr | None:
@@ -36,6 +38,10 @@ def module_items(name: ast.expr, maker: Maker) -> list[ast.expr]:
 
 
 def _find_value(name: str, maker: Maker) -> ast.expr | None:
+    summary = maker.body.file.module
+    rows = summary.bindings.get(name, ()) if summary else ()
+    if all(row.kind in _NO_VALUES for row in rows):
+        return None  # most names: the module need not be parsed
     tree = maker.body.file.tree
     stores = [
         one

@@ -5,6 +5,7 @@ puts a value of another kind into one: ``row["samples"] = int(row["samples"])``.
 """
 
 import ast
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from espnet3_compiler.signature.flow import (
     all_nodes,
     dotted_name,
     literal_text,
+    nodes_of,
     own_returns,
 )
 from espnet3_compiler.signature.library import Library
@@ -111,9 +113,8 @@ def _is_filled(shown: str, places: list[_TablePlace], depth: int) -> bool | None
 def _appended(shown: str, node: FunctionNode) -> list[ast.expr]:
     return [
         item.args[0]
-        for item in all_nodes(node)
-        if isinstance(item, ast.Call)
-        and isinstance(item.func, ast.Attribute)
+        for item in nodes_of(node, ast.Call)
+        if isinstance(item.func, ast.Attribute)
         and item.func.attr == "append"
         and len(item.args) == 1
         and dotted_name(item.func.value) == shown
@@ -138,9 +139,10 @@ def _place_of(given: Assigned, place: _TablePlace) -> _TablePlace:
     return replace(place, location=given.found.location, node=given.node)
 
 
+@lru_cache(maxsize=1 << 12)  # the methods of a data set are asked for each of its attributes
 def is_changed(node: FunctionNode) -> bool:
     """Return whether a function may put something else than a text into a row, or such a row."""
-    for item in all_nodes(node):
+    for item in nodes_of(node, ast.Assign, ast.AugAssign, ast.NamedExpr, ast.Call):
         match item:
             case ast.Assign(targets=[ast.Subscript(value=owner)], value=value):
                 if not _is_plain_text(value) and not _is_own(owner, node):

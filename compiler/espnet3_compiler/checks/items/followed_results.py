@@ -11,7 +11,7 @@ What is written out as something else in the function itself is told by ``data/r
 import ast
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import entries_of, placed_method, returned_values
+from espnet3_compiler.checks.data.bodies import first_entries, placed_method, returned_values
 from espnet3_compiler.checks.data.certain_code import (
     assigned_values,
     listed_items,
@@ -28,7 +28,7 @@ from espnet3_compiler.checks.data.results import (
 from espnet3_compiler.checks.item_kinds.kinds import ARRAY, NUMBER, TEXT, Maker
 from espnet3_compiler.checks.item_kinds.makers import field_kind
 from espnet3_compiler.checks.item_kinds.values import called_body
-from espnet3_compiler.checks.targets.datasets import entry_span, is_available
+from espnet3_compiler.checks.targets.datasets import entry_span
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -56,10 +56,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if path and target.judged and wanted in (ITEMS, MAPPING):
             place = (str(path.value), method)
             found += _check_method(recipe.library, place, wanted, use_location(path))
-    for stage in recipe.stages:
-        for data in filter(is_available, entries_of(stage, recipe, resolved)):
-            place = (f"{data.module}.Dataset", "__getitem__")
-            found += _check_method(data.library, place, MAPPING, entry_span(data))
+    for data in first_entries(recipe.stages, recipe, resolved):
+        place = (f"{data.module}.Dataset", "__getitem__")
+        found += _check_method(data.library, place, MAPPING, entry_span(data))
     yield from first_per_location(found)
 
 

@@ -23,7 +23,10 @@ from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.classes import attributes_of, is_torch_module, method_pieces
 from espnet3_compiler.signature.definitions import ClassFound, class_location
-from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.signature.flow import (
+    all_nodes,
+    nodes_of,
+)
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
@@ -125,7 +128,7 @@ def is_handed_over(node: ast.AST, own: str) -> bool:
         node: A method, for example.
         own: The name of the object.
     """
-    calls = (item for item in all_nodes(node) if isinstance(item, ast.Call))
+    calls = nodes_of(node, ast.Call)
     given = (one for call in calls for one in (*call.args, *(word.value for word in call.keywords)))
     return any(isinstance(one, ast.Name) and one.id == own for one in given)
 

@@ -19,11 +19,11 @@ from msgspec.structs import replace
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
     class_of,
-    entries_of,
+    first_entries,
     function_body,
     method_body,
 )
-from espnet3_compiler.checks.targets.datasets import entry_span, is_available
+from espnet3_compiler.checks.targets.datasets import entry_span
 from espnet3_compiler.checks.targets.nodes import (
     TargetNode,
     config_keys,
@@ -181,12 +181,10 @@ def _with_id(call: RuntimeCall, found: object) -> RuntimeCall:
 
 
 def _check_data(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    for stage in recipe.stages:
-        read = stage_kind(stage) != "create_dataset"
-        for data in filter(is_available, entries_of(stage, recipe, resolved)) if read else ():
-            path = f"{data.module}.Dataset"
-            for call in _OF_DATASETS:
-                yield from check_call(data.library, path, call, entry_span(data))
+    reading = [stage for stage in recipe.stages if stage_kind(stage) != "create_dataset"]
+    for data in first_entries(reading, recipe, resolved):
+        for call in _OF_DATASETS:
+            yield from check_call(data.library, f"{data.module}.Dataset", call, entry_span(data))
 
 
 def _check_features(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:

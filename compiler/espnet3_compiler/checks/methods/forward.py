@@ -264,12 +264,13 @@ def _check_foreign(library: Library, path: Scalar, fields: Fields) -> Iterator[D
     model = str(path.value).removesuffix(".from_pretrained")
     taken = _parameters_of_forward(library, model) if model.startswith("transformers.") else {}
     needed = [name for name, required in taken.items() if required and name not in fields]
-    near, given = closest_match(_LABELS, fields), ", ".join(sorted(fields - {"utt_id"}))
+    near = closest_match(_LABELS, fields) if _LABELS in taken else None
+    given = ", ".join(sorted(fields - {"utt_id"}))
     absent = "which the data do not have"
     if needed:
         advice = f'the data have {given}: let a preprocessor call one of them "{needed[0]}"'
         yield _foreign_field(path, f'needs "{needed[0]}", {absent}', advice)
-    elif near and near not in taken and _LABELS in taken and is_certain_match(_LABELS, fields):
+    elif near and near not in taken and is_certain_match(_LABELS, fields):
         problem = f'gives no loss without "{_LABELS}", {absent}, and takes no "{near}"'
         advice = f'did you mean "{_LABELS}"? The preprocessor names the fields of a batch'
         yield _foreign_field(path, problem, advice)

@@ -84,19 +84,35 @@ class _LossScope(Struct, frozen=True):
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R428, once for each loss."""
     found: list[Diagnostic] = []
+    judged: set[tuple[int, frozenset[str]]] = set()
     for stage in stages_of_kind("train", recipe):
         path, bare = trained_model(stage, resolved), lightning_model(stage, recipe, resolved)
         if path and bare[1] is None and not _is_single(stage, resolved):  # others have own steps
-            body = method_body(recipe.library, str(path.value), "forward")
             model = model_of(stage, resolved)
-            fields = _fields_of(stage, path, recipe, resolved) if body else frozenset()
-            scope = (
-                _LossScope(recipe.library, str(path.value), body, model, fields) if body else None
-            )
-            values = returned_values(body.node) if body else []
-            kept = [_kept(loss_of(one), scope) for one in values] if scope else []
-            found += [_finding(one, path) for one in kept if one] if all(kept) else []
+            fields = _fields_of(stage, path, recipe, resolved)
+            if (id(model), fields) not in judged:  # most trainings of a recipe have one model
+                judged.add((id(model), fields))
+                found += _check_model(path, model, fields, recipe.library)
     yield from first_per_location(found)
+
+
+def _check_model(
+    path: Scalar, model: Mapping | None, fields: frozenset[str], library: Library
+) -> list[Diagnostic]:
+    """Return the findings about the losses of a model.
+
+    Args:
+        path: Its class.
+        model: The model as the config writes it.
+        fields: The arguments of ``forward`` that are fields of a batch.
+        library: Reads modules.
+    """
+    body = method_body(library, str(path.value), "forward")
+    if body is None:
+        return []
+    scope = _LossScope(library, str(path.value), body, model, fields)
+    kept = [_kept(loss_of(one), scope) for one in returned_values(body.node)]
+    return [_finding(one, path) for one in kept if one] if all(kept) else []
 
 
 def _is_single(stage: StageDecl, resolved: Resolved) -> bool:

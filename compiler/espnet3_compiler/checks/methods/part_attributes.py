@@ -11,6 +11,7 @@ case is compared.
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -36,7 +37,11 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.classes import attributes_of
 from espnet3_compiler.signature.definitions import ClassFound, class_location
-from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.signature.flow import (
+    FunctionNode,
+    all_nodes,
+    nodes_of,
+)
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.syntax.placeholder import has_certain_keys
@@ -140,23 +145,28 @@ def _absent_reads(methods: list[FunctionBody], part: _GivenPart) -> Iterator[_Pa
                 yield _PartRead(body, item, kept)
 
 
-def _attributes_read(body: FunctionBody, owner: str) -> Iterator[ast.Attribute]:
-    for item in certain_nodes(body.node.body) if not _asks(body, owner) else ():
-        match item:
-            case ast.Attribute(value=value, ctx=ast.Load()) if _name_of(value) == owner:
-                yield item
+def _attributes_read(body: FunctionBody, owner: str) -> list[ast.Attribute]:
+    return _certain_reads(body.node).get(owner, []) if not _asks(body, owner) else []
+
+
+@lru_cache(maxsize=1 << 12)  # a method reads the attributes of several objects
+def _certain_reads(node: FunctionNode) -> dict[str, list[ast.Attribute]]:
+    """Return the attributes that a function reads in any case, by the name of their object."""
+    found: dict[str, list[ast.Attribute]] = {}
+    for item in certain_nodes(node.body):
+        if isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Load):
+            found.setdefault(_name_of(item.value), []).append(item)
+    return found
 
 
 def _asks(body: FunctionBody, owner: str) -> bool:
     """Return whether a method asks what an object has, or expects that something fails."""
-    for item in all_nodes(body.node):
+    for item in nodes_of(body.node, ast.Call):
         match item:
-            case ast.Try():
-                return True
             case ast.Call(func=ast.Name(id=function), args=args) if function in _ASKING:
                 if any(_name_of(one) == owner for one in args):
                     return True
-    return False
+    return bool(nodes_of(body.node, ast.Try))
 
 
 def _attributes_kept(constructor: FunctionBody, name: str) -> Iterator[str]:

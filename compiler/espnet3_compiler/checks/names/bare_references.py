@@ -28,12 +28,19 @@ from espnet3_schemas import TARGET
 _DIRECTORIES = "exp_dir|data_dir|recipe_dir"
 _NAME = r"(?:stages|configs|models)(?:\.[\w-]+){2,}|matrix\.[\w-]+"
 _FORMS = (
-    re.compile(rf"(?<!\$)\{{\{{\s*({_NAME}|{_DIRECTORIES}|exp_tag)\s*\}}\}}"),
-    re.compile(rf"^\{{({_NAME}|{_DIRECTORIES}|exp_tag)\}}"),
-    re.compile(rf"^\$?({_NAME})(?=/|$)"),
-    re.compile(rf"^\$?({_DIRECTORIES})(?=/)|^\$({_DIRECTORIES})$"),
+    rf"(?<!\$)\{{\{{\s*({_NAME}|{_DIRECTORIES}|exp_tag)\s*\}}\}}",
+    rf"^\{{({_NAME}|{_DIRECTORIES}|exp_tag)\}}",
+    rf"^\$?({_NAME})(?=/|$)",
+    rf"^\$?({_DIRECTORIES})(?=/)|^\$({_DIRECTORIES})$",
 )
 """Jinja's and Python's braces, a name alone, and a directory before a path."""
+
+_BEGINNINGS = tuple(
+    mark + word
+    for mark in ("", "$", "{")
+    for word in ("stages.", "configs.", "models.", "matrix.", *_DIRECTORIES.split("|"), "exp_tag")
+)
+"""How all of them begin, but for Jinja's."""
 
 _TEMPLATE = r"(?<!\$)\{\{[^{}]*\}\}"
 _SETTINGS = (("exp_dir",), ("data_dir",), ("exp_tag",))
@@ -97,8 +104,8 @@ def _find_texts(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scal
 
 def _bare_name(node: Scalar, recipe: Recipe, resolved: Resolved) -> _Bare | None:
     text = str(node.value)
-    for form in _FORMS:
-        match = form.search(text)
+    for form in _FORMS if "{{" in text or text.startswith(_BEGINNINGS) else ():
+        match = re.search(form, text)
         name = next(filter(None, match.groups()), None) if match else None
         if match and name and match[0] in node.span.text and _names_value(name, recipe, resolved):
             if "{" in match[0] and any_mentions(recipe_modules(recipe, resolved), _FILLERS):

@@ -13,7 +13,7 @@ from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.span_key import span_key
 
-_WITHOUT_DEFAULT = re.compile(r"\$\{\s*oc\.env\s*:\s*(\w+)\s*\}")
+_WITHOUT_DEFAULT = r"\$\{\s*oc\.env\s*:\s*(\w+)\s*\}"
 _SET_LATER = (
     r"(?:SLURM|PBS|SGE|LSB|LSF|OMPI|PMI|PMIX|NCCL|CUDA|TORCHELASTIC|DASK|GITHUB|CI|NODE|LOCAL)_.*"
     r"|(?:.*_)?RANK|WORLD_SIZE|MASTER_ADDR|MASTER_PORT|TMPDIR|JOB_ID"
@@ -26,7 +26,9 @@ def check(_recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R211, once for each variable."""
     unset: dict[str, dict[object, Span]] = {}
     for reference in resolved.references:
-        match = _WITHOUT_DEFAULT.fullmatch(reference.span.text)
+        text = reference.span.text
+        bare = "oc.env" in text and "," not in text  # behind which the default stands
+        match = re.fullmatch(_WITHOUT_DEFAULT, text) if bare else None
         if match and match[1] not in os.environ and not re.fullmatch(_SET_LATER, match[1]):
             unset.setdefault(match[1], {}).setdefault(span_key(reference.span), reference.span)
     for name, spans in unset.items():

@@ -4,9 +4,13 @@ Python refuses ``.``, and before 3.13 ``src/**.py``, as globs; here, as in the r
 the recipe itself and ``src/*.py``.
 """
 
+import os
 import re
-from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath, PurePosixPath
+
+from espnet3_compiler.filesystem import is_file
 
 _MAX_FILES = 5000
 
@@ -28,10 +32,8 @@ def select_files(
             return None
         try:
             for path in _matches(directory, pattern):
-                for file in path.rglob(f"*{ending}") if path.is_dir() else (path,):
-                    name = PurePosixPath(file.relative_to(directory).as_posix())
-                    if not _is_excluded(name, exclude) and file.is_file():
-                        found.add(name.as_posix())
+                names = _names_of(path, directory, ending)
+                found.update(name.as_posix() for name in names if not _is_excluded(name, exclude))
                 if len(found) > _MAX_FILES:
                     return None
         except (OSError, ValueError):  # a name that is too long, or a null character
@@ -50,8 +52,24 @@ def _matches(directory: Path, pattern: str) -> Iterable[Path]:
     return directory.glob("/".join(plain)) if parts else (directory,)
 
 
-def _is_excluded(name: PurePosixPath, patterns: Sequence[str]) -> bool:
+def _names_of(path: Path, directory: Path, ending: str) -> Iterator[PurePath]:
+    """Yield a file, or those below a folder with some ending, relative to the recipe."""
+    if is_file(path):
+        yield path.relative_to(directory)
+    for folder, _, names in os.walk(path):
+        place = Path(folder).relative_to(directory)
+        for name in names:
+            if name.endswith(ending) and os.path.isfile(f"{folder}/{name}"):  # noqa: PTH113
+                yield place / name
+
+
+def _is_excluded(name: PurePath, patterns: Sequence[str]) -> bool:
     """Return whether a pattern matches a file or a directory around it."""
-    shorter = [pattern.removeprefix("**/") for pattern in patterns]
-    known = [pattern for pattern in shorter if PurePosixPath(pattern).parts]
-    return any(path.match(pattern) for path in (name, *name.parents) for pattern in known)
+    return any(_is_matched(name, pattern.removeprefix("**/")) for pattern in patterns)
+
+
+def _is_matched(name: PurePath, pattern: str) -> bool:
+    if "/" not in pattern:  # most: each name of a path is compared with it
+        return any(fnmatchcase(part, pattern) for part in name.parts)
+    several = bool(PurePosixPath(pattern).parts)
+    return several and any(path.match(pattern) for path in (name, *name.parents))

@@ -16,7 +16,9 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stage_kind
 from espnet3_compiler.manifest.values import mapping_entries
-from espnet3_compiler.signature.flow import all_nodes
+from espnet3_compiler.signature.flow import (
+    nodes_of,
+)
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
@@ -38,10 +40,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _check_group(module: str, group: list[DatasetEntry]) -> Iterator[Diagnostic]:
     settings = [found for data in group if (found := _settings(data)) is not None]
-    for one, other in combinations(settings, 2):
+    placed = constructor_of(group[0].library, f"{module}.Dataset") if len(settings) > 1 else None
+    ignored = _ignored_arguments(placed.body) if placed else frozenset()
+    for one, other in combinations(settings, 2) if ignored else ():
         name = _only_difference(one, other)
-        placed = constructor_of(group[0].library, f"{module}.Dataset") if name else None
-        if placed and _is_ignored(placed.body, name):
+        if placed and name in ignored:
             yield _finding(placed.body, name, one[name], other[name])
 
 
@@ -61,13 +64,13 @@ def _only_difference(one: dict[str, Scalar], other: dict[str, Scalar]) -> str:
     return names[0] if len(names) == 1 and not any("${" in text for text in texts) else ""
 
 
-def _is_ignored(body: FunctionBody, name: str) -> bool:
-    """Return whether a constructor that does something never mentions one of its arguments."""
+def _ignored_arguments(body: FunctionBody) -> frozenset[str]:
+    """Return the arguments that a constructor that does something never mentions."""
     given = [*body.node.args.posonlyargs, *body.node.args.args, *body.node.args.kwonlyargs]
-    names = [item.id for item in all_nodes(body.node) if isinstance(item, ast.Name)]
-    reads = any(isinstance(item, ast.Call) for part in body.node.body for item in all_nodes(part))
-    known = name in [one.arg for one in given]
-    return known and reads and name not in names and not set(_LOOKING) & set(names)
+    names = {item.id for item in nodes_of(body.node, ast.Name)}
+    reads = any(nodes_of(part, ast.Call) for part in body.node.body)
+    looks = not names.isdisjoint(_LOOKING)
+    return frozenset(one.arg for one in given if reads and not looks) - names
 
 
 def _finding(body: FunctionBody, name: str, one: Scalar, other: Scalar) -> Diagnostic:

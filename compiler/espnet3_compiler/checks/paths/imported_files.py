@@ -1,6 +1,6 @@
 """The files of a recipe that a target needs: its module, and what that imports unconditionally."""
 
-from collections.abc import Iterator
+from functools import partial
 
 from espnet3_compiler.signature.definitions import absolute_module
 from espnet3_compiler.signature.library import Library
@@ -20,7 +20,8 @@ def imported_files(library: Library, path: str) -> list[str]:
         location = waiting.pop(0)
         if location.local and location.kind == "source" and location.shown not in seen:
             seen[location.shown] = None
-            waiting += _imports_of(library, location)
+            key = ("imports of", location.name)  # targets have modules in common
+            waiting += library.remember(key, [], partial(_imports_of, library, location))
     return list(seen)
 
 
@@ -32,7 +33,8 @@ def _module_of(library: Library, path: str) -> ModuleLocation | None:
     return next((found for name in names if (found := library.find_module(name))), None)
 
 
-def _imports_of(library: Library, location: ModuleLocation) -> Iterator[ModuleLocation]:
+def _imports_of(library: Library, location: ModuleLocation) -> list[ModuleLocation]:
+    imports: list[ModuleLocation] = []
     module = library.module(location)
     for name in module.bindings if module else ():
         for binding in module.bindings[name] if module else ():
@@ -42,5 +44,6 @@ def _imports_of(library: Library, location: ModuleLocation) -> Iterator[ModuleLo
             for dotted in (f"{source}.{binding.value}", source):
                 found = library.find_module(dotted) if not dotted.endswith(".") else None
                 if found:
-                    yield found
+                    imports.append(found)
                     break
+    return imports

@@ -28,7 +28,7 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 
 _OUTPUT = "inference_dir"
-_PATH = re.compile(r"\$\{\s*stages\.(\w+)\.inference_dir\s*\}/([^${}*?\[\]]+)")
+_PATH = r"\$\{\s*stages\.(\w+)\.inference_dir\s*\}/([^${}*?\[\]]+)"
 _SUFFIX = ".scp"
 _ELSEWHERE = (".", "..", "")
 """How a path begins that may lead out of the directory."""
@@ -46,7 +46,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if stage.call or not any(use.output == _OUTPUT for use in uses):
             continue
         for leaf in leaves_read_by(stage, recipe, resolved):
-            match = _PATH.fullmatch(str(leaf.node.value))
+            text = str(leaf.node.value)
+            match = re.fullmatch(_PATH, text) if "}/" in text else None
             if match and match[1] in inferring and match[1] not in called:
                 found += _check_file(leaf.node, match, inferring[match[1]], resolved)
     yield from first_per_location(found)

@@ -60,8 +60,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _find_form(text: str) -> tuple[re.Match[str] | None, tuple[bytes, ...]]:
     """Return what a shell would expand in a text, and the words of code that does so itself."""
+    outside = text.replace("${", "")  # which is the compiler's own
     for marks, form, words in _FORMS:
-        if any(mark in text for mark in marks) and (match := re.search(form, text)):
+        if any(mark in outside for mark in marks) and (match := re.search(form, text)):
             return match, words
     return None, ()
 

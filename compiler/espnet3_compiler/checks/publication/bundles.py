@@ -127,9 +127,8 @@ def _check_module_names(
         publication: Its config.
         packed: The packed files.
     """
-    tops = {
-        PurePosixPath(name).parts[0].partition(".")[0] for name in packed if name.endswith(".py")
-    }
+    files = (name.partition("/")[0] for name in packed if name.endswith(".py"))
+    tops = {name.partition(".")[0] for name in files}
     include = node_at(publication, ("pack_model", "include"))
     for name in sorted(tops - {"src"}):
         if owner := _owner(library, name):

@@ -70,30 +70,13 @@ def constant_value(node: ast.expr, known: Known) -> Any:
 
 
 def _value(node: ast.expr, known: Known) -> Any:
-    match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.Name() | ast.Attribute():
-            return _named(node, known)
-        case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items):
-            return _GROUPS[type(node)](_value(item, known) for item in items)
-        case ast.Dict(keys=keys, values=values) if None not in keys:
-            pairs = zip((key for key in keys if key), values, strict=True)
-            return {_value(key, known): _value(one, known) for key, one in pairs}
-        case ast.UnaryOp() | ast.BinOp() | ast.BoolOp() | ast.Compare():
-            return _operated(node, known)
-        case ast.IfExp(test=test, body=body, orelse=other):
-            return _value(body if _value(test, known) else other, known)
-        case ast.Subscript(value=inner, slice=index):
-            return _value(inner, known)[_value(index, known)]
-        case ast.JoinedStr(values=parts):
-            return "".join(_formatted(part, known) for part in parts)
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-            return _called(name, args, known)
-    raise UnknownValueError
+    read = _READERS.get(type(node))
+    if read is None:
+        raise UnknownValueError
+    return read(node, known)
 
 
-def _named(node: ast.expr, known: Known) -> Any:
+def _named(node: ast.Name | ast.Attribute, known: Known) -> Any:
     name = dotted_name(node)
     value = known.get(name, _UNKNOWN) if name is not None else _UNKNOWN
     if value is _UNKNOWN:
@@ -101,33 +84,40 @@ def _named(node: ast.expr, known: Known) -> Any:
     return value
 
 
-def _operated(node: ast.expr, known: Known) -> Any:
-    match node:
-        case ast.UnaryOp(op=ast.Not(), operand=inner):
-            return not _value(inner, known)
-        case ast.UnaryOp(op=ast.USub(), operand=inner):
-            return -_value(inner, known)
-        case ast.BinOp(left=left, op=operation, right=right):
-            return _binary(operation, _value(left, known), _value(right, known))
-        case ast.BoolOp(op=operation, values=items):
-            return _logical(items, known, every=isinstance(operation, ast.And))
-        case ast.Compare(left=left, ops=operations, comparators=others):
-            return _compared(_value(left, known), operations, others, known)
+def _group(node: ast.Tuple | ast.List | ast.Set, known: Known) -> Any:
+    return _GROUPS[type(node)](_value(item, known) for item in node.elts)
+
+
+def _mapping(node: ast.Dict, known: Known) -> dict[Any, Any]:
+    if None in node.keys:
+        raise UnknownValueError
+    pairs = zip((key for key in node.keys if key), node.values, strict=True)
+    return {_value(key, known): _value(one, known) for key, one in pairs}
+
+
+def _unary(node: ast.UnaryOp, known: Known) -> Any:
+    match node.op:
+        case ast.Not():
+            return not _value(node.operand, known)
+        case ast.USub():
+            return -_value(node.operand, known)
     raise UnknownValueError
 
 
-def _binary(operation: ast.operator, left: Any, right: Any) -> Any:
+def _binary(node: ast.BinOp, known: Known) -> Any:
+    left, right, operation = _value(node.left, known), _value(node.right, known), type(node.op)
     numbers = isinstance(left, int | float) and isinstance(right, int | float)
-    if type(operation) not in _BINARY or not (numbers or isinstance(operation, ast.Add)):
+    if operation not in _BINARY or not (numbers or operation is ast.Add):
         raise UnknownValueError
-    return _BINARY[type(operation)](left, right)
+    return _BINARY[operation](left, right)
 
 
-def _logical(items: list[ast.expr], known: Known, *, every: bool) -> Any:
+def _logical(node: ast.BoolOp, known: Known) -> Any:
     """Return ``a and b`` or ``a or b``; a part that is not known may not matter."""
+    every = isinstance(node.op, ast.And)
     value: Any = every
     unknown = False
-    for item in items:
+    for item in node.values:
         try:
             value = _value(item, known)
         except UnknownValueError:
@@ -140,13 +130,26 @@ def _logical(items: list[ast.expr], known: Known, *, every: bool) -> Any:
     return value
 
 
-def _compared(left: Any, operations: list[ast.cmpop], others: list[ast.expr], known: Known) -> bool:
-    for operation, other in zip(operations, others, strict=True):
+def _compared(node: ast.Compare, known: Known) -> bool:
+    left = _value(node.left, known)
+    for operation, other in zip(node.ops, node.comparators, strict=True):
         right = _value(other, known)
         if not _COMPARED[type(operation)](left, right):
             return False
         left = right
     return True
+
+
+def _chosen(node: ast.IfExp, known: Known) -> Any:
+    return _value(node.body if _value(node.test, known) else node.orelse, known)
+
+
+def _element(node: ast.Subscript, known: Known) -> Any:
+    return _value(node.value, known)[_value(node.slice, known)]
+
+
+def _joined(node: ast.JoinedStr, known: Known) -> str:
+    return "".join(_formatted(part, known) for part in node.values)
 
 
 def _formatted(part: ast.expr, known: Known) -> str:
@@ -159,13 +162,14 @@ def _formatted(part: ast.expr, known: Known) -> str:
     raise UnknownValueError
 
 
-def _called(name: str, args: list[ast.expr], known: Known) -> Any:
+def _called(node: ast.Call, known: Known) -> Any:
+    name = node.func.id if isinstance(node.func, ast.Name) and not node.keywords else ""
     if name == "isinstance":
-        instance, types = args
+        instance, types = node.args
         return isinstance(_value(instance, known), _types(types))
     if name not in _FUNCTIONS or name in known:
         raise UnknownValueError
-    return _FUNCTIONS[name](*(_value(one, known) for one in args))
+    return _FUNCTIONS[name](*(_value(one, known) for one in node.args))
 
 
 def _types(node: ast.expr) -> tuple[type, ...]:
@@ -177,3 +181,20 @@ def _types(node: ast.expr) -> tuple[type, ...]:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return (*_types(left), *_types(right))
     raise UnknownValueError
+
+
+_READERS: dict[type[ast.expr], Callable[[Any, Known], Any]] = {
+    ast.Constant: lambda node, _known: node.value,
+    **dict.fromkeys((ast.Name, ast.Attribute), _named),
+    **dict.fromkeys((ast.Tuple, ast.List, ast.Set), _group),
+    ast.Dict: _mapping,
+    ast.UnaryOp: _unary,
+    ast.BinOp: _binary,
+    ast.BoolOp: _logical,
+    ast.Compare: _compared,
+    ast.IfExp: _chosen,
+    ast.Subscript: _element,
+    ast.JoinedStr: _joined,
+    ast.Call: _called,
+}
+"""What reads a kind of expressions: a ``match`` would ask one after the other."""

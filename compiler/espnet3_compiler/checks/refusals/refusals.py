@@ -29,6 +29,9 @@ from espnet3_compiler.signature.library import Library
 _DEEPEST = 4
 """So many constructors that call one another are followed."""
 
+_PLACES = (ast.Name, ast.Attribute, ast.Subscript)
+"""What a statement can set."""
+
 
 class ConstructorArguments(Struct, frozen=True):
     """The arguments of a constructor.
@@ -262,6 +265,8 @@ def _judge_calls(item: ast.stmt, frame: _Frame) -> Refusal | None:
 def _certain_calls(item: ast.stmt) -> tuple[ast.Call, ...]:
     """Return the calls that a statement certainly makes, but for those of single items of lists."""
     calls = [one for one in certain_nodes([item]) if isinstance(one, ast.Call)]
+    if not calls:
+        return ()
     loops = [one for one in all_nodes(item) if isinstance(one, ast.comprehension)]
     targets = [one for loop in loops for one in all_nodes(loop.target)]
     bound = {one.id for one in targets if isinstance(one, ast.Name)}
@@ -319,18 +324,16 @@ def _name_of(node: ast.AST | None) -> str:
 @lru_cache(maxsize=1 << 12)
 def changed_names(item: ast.stmt) -> frozenset[str]:
     """Return what a statement assigns, changes a part of, or calls a method of."""
-    return frozenset(_changed_in(item))
+    return frozenset(_name_of(one) for one in _changed_in(item))
 
 
-def _changed_in(item: ast.stmt) -> Iterator[str]:
+def _changed_in(item: ast.stmt) -> Iterator[ast.expr]:
     for one in all_nodes(item):
-        match one:
-            case ast.Name(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
-                yield _name_of(one)
-            case ast.Subscript(value=inner, ctx=ast.Store() | ast.Del()):
-                yield _name_of(inner)
-            case ast.Call(func=ast.Attribute(value=inner)):
-                yield _name_of(inner)
+        if isinstance(one, _PLACES):
+            if not isinstance(one.ctx, ast.Load):
+                yield one.value if isinstance(one, ast.Subscript) else one
+        elif isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute):
+            yield one.func.value
 
 
 @lru_cache(maxsize=1 << 12)

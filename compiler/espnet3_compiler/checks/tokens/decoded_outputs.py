@@ -37,14 +37,16 @@ _SEVERAL = 2
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R434, once for each tokenizer of a runner."""
-    makers = stages_of_kind("train_tokenizer", recipe) if recipe.complete else []
+    makers = list(stages_of_kind("train_tokenizer", recipe)) if recipe.complete else []
+    if len(makers) < _SEVERAL:
+        return
+    trained = trained_fields(recipe, resolved)
     found: list[Diagnostic] = []
-    for stage in stages_of_kind("infer", recipe) if len(list(makers)) >= _SEVERAL else ():
+    for stage in stages_of_kind("infer", recipe):
         config = certain_config(stage, "inference", resolved)
         runner = config.get("runner") if config else None
         if isinstance(runner, Mapping):
             compared = _compared(stage, recipe, resolved)
-            trained = trained_fields(recipe, resolved)
             encoded = {
                 field: one
                 for field, one in _encoded_by_training(stage, recipe, resolved).items()

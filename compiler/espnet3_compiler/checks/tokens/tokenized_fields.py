@@ -41,12 +41,12 @@ from espnet3_compiler.syntax.span_key import (
 from espnet3_compiler.syntax.tree import (
     Mapping,
     Node,
+    Path,
     Plain,
     Scalar,
     is_null,
     node_at,
     to_python,
-    walk_scalars,
 )
 
 _SEVERAL = 2
@@ -77,7 +77,7 @@ def _check_fields(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for config in certain_configs(kind, role, recipe, resolved):
             encoded = list(_encoded_in(config, recipe))
             every += ((one, _data_of(config)) for one in encoded)
-            for unknown in _other_users(config, encoded):
+            for unknown in _other_users(recipe.scalars_of(config), encoded):
                 trained.pop(unknown, None)
     for one, data in every:
         fields = {other.field for other, _ in every if other.maker == one.maker}
@@ -133,17 +133,17 @@ def _encoded_in(config: Mapping, recipe: Recipe) -> Iterator[EncodedField]:
         yield from encoded_fields(node, recipe.library)
 
 
-def _other_users(config: Mapping, encoded: list[EncodedField]) -> Iterator[str]:
+def _other_users(scalars: list[tuple[Path, Scalar]], encoded: list[EncodedField]) -> Iterator[str]:
     """Yield the stages whose tokenizers data of a config use otherwise, for fields not known.
 
     Args:
-        config: The config.
+        scalars: The scalars of the config.
         encoded: What its preprocessor is known to encode.
     """
     known = {id(one.node) for one in encoded}
-    data = config.get("dataset")
-    for _, leaf in walk_scalars(data) if data else ():
-        yield from (maker for maker, _, _ in output_uses(leaf) if id(leaf) not in known)
+    for path, leaf in scalars:
+        if path[0] == "dataset" and id(leaf) not in known:
+            yield from (maker for maker, _, _ in output_uses(leaf))
 
 
 def _other_field(

@@ -208,11 +208,13 @@ def _check_rest(
         yield _nothing_left(next(iter(frozen.values())))
 
 
-def _top_parts(model: Mapping, library: Library) -> set[str]:
+def _top_parts(model: Mapping, library: Library) -> frozenset[str]:
     """Return the attributes of a model that may have parameters; none where there may be more."""
-    objects = {entry.name for entry in model if not isinstance(entry.value, Scalar)}
+    objects = frozenset(entry.name for entry in model if not isinstance(entry.value, Scalar))
     target = model.get(TARGET)
-    return parts_of(library, str(target.value), objects) if isinstance(target, Scalar) else set()
+    if not isinstance(target, Scalar):
+        return frozenset()
+    return parts_of(library, str(target.value), objects)
 
 
 def _check_selector(

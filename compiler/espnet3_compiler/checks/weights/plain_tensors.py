@@ -13,7 +13,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
+from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions, recipe_modules
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body
 from espnet3_compiler.checks.data.certain_code import (
     assigned_pairs,
@@ -26,7 +26,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.classes import is_module_class, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
-from espnet3_compiler.signature.flow import all_nodes, dotted_name
+from espnet3_compiler.signature.flow import all_nodes, dotted_name, nodes_of
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import find_in
 from espnet3_compiler.syntax.provenance import use_location
@@ -34,8 +34,9 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
 from espnet3_schemas import TARGET
 
-_LIKELY = re.compile(
-    rb"torch\.(?:randn?|randint|normal|randperm|empty|zeros|ones)\(|requires_grad=True"
+_LIKELY = (
+    *(b"torch.rand(", b"torch.randn(", b"torch.randint(", b"torch.normal(", b"torch.randperm("),
+    *(b"torch.empty(", b"torch.zeros(", b"torch.ones(", b"requires_grad=True"),
 )
 _RANDOM = tuple(
     f"torch.{name}" for name in ("rand", "randn", "randint", "normal", "randperm", "empty")
@@ -59,7 +60,7 @@ _CARES = rf"__dict__|_buffers|_parameters|state_dict|extra_state|_apply|{_SEEDED
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R515, once for each attribute."""
     modules = recipe_modules(recipe, resolved)
-    likely = [module for module in modules if _LIKELY.search(module.file.content)]
+    likely = [module for module in modules if any_mentions([module], _LIKELY)]
     paths = {f"{one.location.name}.{one.name}" for module in likely for one, _ in module.classes}
     kept = {path: list(_plain_tensors(recipe.library, modules, path)) for path in sorted(paths)}
     if any(kept.values()):  # which classes models are made of takes longer to find
@@ -127,7 +128,7 @@ def _of_variable(value: ast.expr, body: FunctionBody) -> ast.expr:
     """Return what a variable is set to, where it is set once and used once."""
     if not isinstance(value, ast.Name):
         return value
-    uses = [one for one in all_nodes(body.node) if getattr(one, "id", "") == value.id]
+    uses = [one for one in nodes_of(body.node, ast.Name) if one.id == value.id]
     values = assigned_values(body.node, value.id) or []
     return values[0] if len(values) == 1 and len(uses) == len((value, *values)) else value
 
@@ -154,7 +155,7 @@ def _is_random(value: ast.expr) -> bool:
             named = {word.arg: getattr(word.value, "value", None) for word in words}
             if "generator" in named or None in named:
                 return False
-            if re.fullmatch(_DRAWING, name):
+            if name.endswith("_") and re.fullmatch(_DRAWING, name):
                 return bool(args) and _is_made(args[0])
             wanted = named.get("requires_grad") is True and name in _MAKING
             return name in _RANDOM or wanted

@@ -63,8 +63,8 @@ def _selectors(config: Mapping) -> list[str]:
 def _uncovered(selectors: list[str], recipe: Recipe, model: Mapping) -> list[str]:
     """Return the attributes of a model with parameters that certainly no selector names."""
     path = target_path(model)
-    objects = {entry.name for entry in model if isinstance(entry.value, Mapping | Sequence)}
-    parts = parts_of(recipe.library, path, objects) if path else set()
+    objects = frozenset(one.name for one in model if isinstance(one.value, Mapping | Sequence))
+    parts = parts_of(recipe.library, path, objects) if path else frozenset()
     named = {one.partition(".")[0] for one in selectors}
     if not named <= parts:  # another one is misspelt, or names an inner part
         return []

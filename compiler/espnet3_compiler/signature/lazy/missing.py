@@ -62,14 +62,21 @@ def missing_member(
     )
     if is_open and module and (found := _misspelt_name(library, location, module, name, member)):
         return found
-    pattern = rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:="
     if location.kind == "stub":
         return NotAnalyzable(f"{location.name} is compiled")
-    if is_open or (file and re.search(pattern, file.text.text)):
+    if is_open or (file and _is_bound_elsewhere(name, file.text.text)):
         return NotAnalyzable(f"{location.name} makes names while it runs")
     return Missing(
         location.name, name, 0, names_of(library, location), definition_location(location)
     )
+
+
+def _is_bound_elsewhere(name: str, text: str) -> bool:
+    """Return whether a function of a module, or an expression, may give it a name."""
+    if name not in text or not ("global" in text or ":=" in text):
+        return False
+    pattern = rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:="
+    return re.search(pattern, text) is not None
 
 
 def _misspelt_name(
