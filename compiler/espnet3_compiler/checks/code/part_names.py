@@ -40,12 +40,12 @@ _COMPUTING = (
     *("__import__", "instantiate", "from_pretrained"),
 )
 _COMPUTED = {
-    "exec(": r"exec\((?<!\wexec\()",
-    "eval(": r"eval\((?<!\weval\()",
-    "setattr(": r"setattr\((?<!\wsetattr\()",
-    "load(": r"load\((?<!\wload\()(?<!np\.load\()(?<!numpy\.load\()",
-    "hub": r"hub(?<!\whub)\b",
-    "jit": r"jit(?<!\wjit)\b",
+    "exec(": r"\bexec\(",
+    "eval(": r"\beval\(",
+    "setattr(": r"\bsetattr\(",
+    "load(": r"(?<!np\.)(?<!numpy\.)\bload\(",
+    "hub": r"\bhub\b",
+    "jit": r"\bjit\b",
     "add_module(": r"add_module\(\s*(?![\s\"'])",
     "register_": r"register_(?:module|buffer|parameter)\(\s*(?![\s\"'])",
 }
@@ -55,7 +55,7 @@ _NAMED = r"(?m)\bself\.(\w+)|\.(\w+)\s*(?::[^=\n]+)?=(?!=)|^    (\w+)\s*[:=](?!=
 """An attribute that code sets or reads of the object itself, one of a class, a name in a text."""
 
 _ATTRIBUTE = (
-    r"self\.(?<!\wself\.)([A-Za-z]\w*)\s*(?::[^=\n]+)?=(?!=)"
+    r"\bself\.([A-Za-z]\w*)\s*(?::[^=\n]+)?=(?!=)"
     r"(\s*(?:torch\.)?nn\.(?:Linear|Bilinear|Conv(?:Transpose)?\dd|LSTM|GRU|RNN|Embedding|LayerNorm"
     r"|GroupNorm|BatchNorm\dd|PReLU)\()?"
 )

@@ -23,14 +23,11 @@ from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.resolve_name import find_in
 from espnet3_compiler.syntax.provenance import use_location
 
-_ATTRIBUTE = rb"self(?<!\wself)\.\w+(?::[^=\n]+)? = "
+_ATTRIBUTE = rb"\bself\.\w+(?::[^=\n]+)? = "
 _LIKELY = re.compile(_ATTRIBUTE + rb"(?:\[|\(|\{|list\(|tuple\(|dict\()")
 _LOCAL = re.compile(rb"\n +(\w+)(?::[^=\n]+)? = (?:\[|list\()")
 _KEPT = re.compile(_ATTRIBUTE + rb"(\w+)\b")
-"""Variables that are lists, and those that become attributes.
-
-Patterns that begin with letters or the end of a line are found much faster than others.
-"""
+"""Variables that are lists, and those that become attributes."""
 
 _CARES = r"add_module|register_module|setattr|parameters\(|requires_grad|__dict__"
 """What a class does that may let it know the weights in a list, or not want them trained."""

@@ -30,7 +30,7 @@ _OF_LIGHTNING = frozenset(
 )
 """What habit expects of a model: attributes of a LightningModule."""
 
-_OF_SELF = re.compile(r"self(?<!\wself)\s*\.\s*(\w+)")
+_OF_SELF = re.compile(r"\bself\s*\.\s*(\w+)")
 """An attribute of ``self``; a pattern that begins with letters is found much faster."""
 
 _OTHER_SELF = ("staticmethod", "classmethod")
