@@ -5,7 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
-from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.refusals.constant_values import (
+    KNOWN_FUNCTIONS,
+    UnknownValueError,
+    constant_value,
+)
 from espnet3_compiler.checks.refusals.refusals import changed_names
 from espnet3_compiler.checks.shapes.list_ends import BeyondEnd
 from espnet3_compiler.checks.shapes.meanings.blanks import Blank, blank_of
@@ -287,4 +291,5 @@ def memo_key(value: Value) -> object:
 
 
 def _is_plain_call(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    name = node.func if isinstance(node, ast.Call) else None
+    return isinstance(name, ast.Name) and name.id in KNOWN_FUNCTIONS

@@ -188,8 +188,8 @@ def _bind(target: ast.expr, value: Value, frame: FollowedFunction) -> None:
             _bind(inner, None, frame)
         case ast.Subscript(value=inner):
             owner = _evaluate(inner, frame)
-            argument = CallArgument(value, Place(target, frame.body, frame.scope))
-            store_item(owner, _evaluate(target.slice, frame), argument, frame)
+            key = _evaluate(target.slice, frame)
+            store_item(owner, key, _written(value, target, frame), frame)
 
 
 def _truth(test: ast.expr, frame: FollowedFunction) -> bool | None:
@@ -217,26 +217,46 @@ def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
         return Constant(node.value)
     if isinstance(node, ast.Name):
         return frame.look_up(node.id)
-    name = dotted_name(node)
-    known = frame.look_up(name) if name else frame.constant(node)
+    if isinstance(node, ast.Attribute):
+        return _attribute(node, frame)
+    if isinstance(node, ast.BinOp):
+        return _operated(node, frame)
+    if isinstance(node, ast.Subscript):
+        return _part(node, frame)
+    known = frame.constant(node)
     if known is not None:
         return known
     match node:
-        case ast.Attribute(value=inner, attr=attr):
-            return attribute_of(_evaluate(inner, frame), attr)
         case ast.Call():
             return _call(node, frame)
-        case ast.BinOp(left=left, right=right):
-            return operated(node, _evaluate(left, frame), _evaluate(right, frame), frame)
         case ast.Compare(left=left, ops=[_], comparators=[right]):
             return compared(_evaluate(left, frame), _evaluate(right, frame))
-        case ast.Subscript(value=inner, slice=index):
-            return _indexed(_evaluate(inner, frame), index, frame)
         case ast.Tuple(elts=items) | ast.List(elts=items):
             arguments = _arguments(items, [], frame)
             values = tuple(one.value for one in arguments.positional)
             return Group(values) if arguments.complete else None
     return _evaluate_rare(node, frame)
+
+
+def _attribute(node: ast.Attribute, frame: FollowedFunction) -> Value:
+    name = dotted_name(node)
+    known = frame.look_up(name) if name else None
+    return attribute_of(_evaluate(node.value, frame), node.attr) if known is None else known
+
+
+def _operated(node: ast.BinOp, frame: FollowedFunction) -> Value:
+    """Return what an operator gives: a constant only where both its values may be some."""
+    left, right = _evaluate(node.left, frame), _evaluate(node.right, frame)
+    plain = isinstance(left, Constant | Group) and isinstance(right, Constant | Group)
+    known = frame.constant(node) if plain else None
+    return operated(node, left, right, frame) if known is None else known
+
+
+def _part(node: ast.Subscript, frame: FollowedFunction) -> Value:
+    """Return a part of a value: a constant only where that may be one."""
+    owner = _evaluate(node.value, frame)
+    known = frame.constant(node) if isinstance(owner, Constant | Group | Item) else None
+    return _indexed(owner, node.slice, frame) if known is None else known
 
 
 def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
@@ -274,8 +294,8 @@ def _mapping(node: ast.Dict | ast.DictComp, frame: FollowedFunction) -> Value:
         if key is None:
             found = found.updated(value)
         else:
-            argument = CallArgument(value, Place(one, frame.body, frame.scope))
-            found = found.with_field(field_name(_evaluate(key, frame)), argument)
+            name = field_name(_evaluate(key, frame))
+            found = found.with_field(name, _written(value, one, frame))
     return found
 
 
@@ -314,32 +334,40 @@ def _arguments(
 ) -> CallArguments:
     """Return the arguments of a call, or the items of a list."""
     given: list[CallArgument] = []
-    complete, in_order = all(one.arg for one in named), True
+    complete = in_order = True
     for node in positional:
-        starred = isinstance(node, ast.Starred)
-        value = _evaluate(node.value if isinstance(node, ast.Starred) else node, frame)
-        items = list_items(value) if starred else [value]
-        in_order = in_order and items is not None
-        given += (CallArgument(item, Place(node, frame.body, frame.scope)) for item in items or ())
+        if isinstance(node, ast.Starred):
+            items = list_items(_evaluate(node.value, frame))
+            in_order = in_order and items is not None
+            given += [_written(item, node, frame) for item in items or ()]
+        else:
+            given.append(_written(_evaluate(node, frame), node, frame))
     words: dict[str, CallArgument] = {}
     for one in named:
         value = _evaluate(one.value, frame)
         if one.arg:
-            words[one.arg] = CallArgument(value, Place(one.value, frame.body, frame.scope))
+            words[one.arg] = _written(value, one.value, frame)
+        else:
+            complete = False
     return CallArguments(tuple(given), words, complete and in_order, in_order)
 
 
-def _argument(node: ast.expr, frame: FollowedFunction) -> CallArgument:
-    return CallArgument(frame.constant(node), Place(node, frame.body, frame.scope))
+def _written(value: Value, node: ast.expr, frame: FollowedFunction) -> CallArgument:
+    """Return a value with the expression that gives it."""
+    return CallArgument(value, Place(node, frame.body, frame.scope))
 
 
 def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
     """Return a part of a value."""
     if isinstance(value, Item):
-        return item_part(value, field_name(_evaluate(index, frame)), _argument(index, frame))
+        return item_part(value, field_name(_evaluate(index, frame)), _index(index, frame))
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
     places = [_place(one, frame) for one in parts]
-    return indexed(value, places, _argument(index, frame), frame)
+    return indexed(value, places, _index(index, frame), frame)
+
+
+def _index(node: ast.expr, frame: FollowedFunction) -> CallArgument:
+    return _written(frame.constant(node), node, frame)
 
 
 def _place(node: ast.expr, frame: FollowedFunction) -> object:

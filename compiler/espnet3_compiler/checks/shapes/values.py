@@ -305,6 +305,10 @@ class Tensor(NamedTuple):
     channels: bool = False
     meaning: Meaning = Meaning()
 
+    def meaning_that(self, meaning: Meaning) -> "Tensor":
+        """Return the tensor with another meaning."""
+        return Tensor(self.shapes, self.numbering, self.channels, meaning)
+
 
 Value = Constant | Layer | Part | Group | Repeated | Item | Spectra | Tensor | None
 """What a value is; None where that is not known."""

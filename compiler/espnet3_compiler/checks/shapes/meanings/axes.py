@@ -29,17 +29,16 @@ def meant(
         numbers: What gives the numbers of the result.
         field: The field of a batch that it is.
     """
-    rest = Meaning(numbers=numbers, field=field)
     if not isinstance(given, Tensor):
-        return _noted(found, None, None, rest)
+        return _noted(found, None, None, Meaning(None, None, numbers, field))
     batch = given.meaning.batch
     normal = given.meaning.normal if numbers in (SOFTMAX, LOG_SOFTMAX) else None
     if isinstance(found, Tensor) and found.shapes is given.shapes:
-        return found._replace(meaning=rest._replace(batch=batch, normal=normal))
+        return found.meaning_that(Meaning(batch, normal, numbers, field))
     marked = [
         operate(_marked(given, axis)) if axis is not None else None for axis in (batch, normal)
     ]
-    return _noted(found, marked[0], marked[1], rest)
+    return _noted(found, marked[0], marked[1], Meaning(None, None, numbers, field))
 
 
 def rank_of(value: Value) -> int | None:
@@ -67,7 +66,7 @@ def _marked(given: Tensor, axis: int) -> Tensor:
 def _noted(found: Value, batch: Value, normal: Value, rest: Meaning) -> Value:
     if isinstance(found, Tensor):
         places = _place(batch, found), _place(normal, found)
-        return found._replace(meaning=rest._replace(batch=places[0], normal=places[1]))
+        return found.meaning_that(Meaning(*places, rest.numbers, rest.field))
     if isinstance(found, Group):
         count = len(found.items)
         columns = (found.items, _items(batch, count), _items(normal, count))
