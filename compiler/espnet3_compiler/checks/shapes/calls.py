@@ -379,9 +379,11 @@ def _bound(
         return names
     given = dict(zip(ordered[part is not None :], arguments.positional, strict=False))
     given |= {name: one for name, one in arguments.named.items() if name in names}
-    unset = [one for one in default_values(body) if arguments.complete and one[0] not in given]
-    defaults = {name: _default(node) for name, node in unset}
-    return names | defaults | {name: one.passed for name, one in given.items()}
+    for name, node in default_values(body) if arguments.complete else ():
+        if name not in given:
+            names[name] = _default(node)
+    names.update((name, one.passed) for name, one in given.items())
+    return names
 
 
 def _default(node: ast.expr) -> Value:

@@ -58,6 +58,8 @@ def _follow(statements: Sequence[ast.stmt], frame: FollowedFunction) -> bool:
 
 def _follow_one(item: ast.stmt, frame: FollowedFunction) -> bool:
     match item:
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.Delete():
+            _follow_assignment(item, frame)
         case ast.Return(value=value):
             frame.returned.append(_evaluate(value, frame) if value else Constant(None))
             return True
@@ -72,8 +74,6 @@ def _follow_one(item: ast.stmt, frame: FollowedFunction) -> bool:
             return _follow_with(item, frame)
         case ast.For():
             return _follow_loop(item, frame)
-        case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.Delete():
-            _follow_assignment(item, frame)
         case ast.Expr(value=value):
             _evaluate(value, frame)
         case ast.Assert() | ast.Pass():
@@ -121,20 +121,28 @@ def _follow_loop(item: ast.For, frame: FollowedFunction) -> bool:
 def _follow_assignment(
     item: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Delete, frame: FollowedFunction
 ) -> None:
-    if isinstance(item, ast.Delete):
-        for gone in item.targets:
-            _bind(gone, None, frame)
-        return
-    if item.value is None:
-        return
-    found = _evaluate(item.value, frame)
-    if isinstance(item, ast.AugAssign):
-        old = _evaluate(item.target, frame)
-        found = operated(item, old, found, frame)
-        if isinstance(old, Group | Repeated):
-            frame.replace(old, found)
-    for target in item.targets if isinstance(item, ast.Assign) else [item.target]:
-        _bind(target, found, frame)
+    match item:
+        case ast.Assign(targets=targets, value=value):
+            found = _evaluate(value, frame)
+            for target in targets:
+                _bind(target, found, frame)
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            _bind(target, _evaluate(value, frame), frame)
+        case ast.AugAssign(target=target):
+            _bind(target, _augmented(item, frame), frame)
+        case ast.Delete(targets=targets):
+            for gone in targets:
+                _bind(gone, None, frame)
+
+
+def _augmented(item: ast.AugAssign, frame: FollowedFunction) -> Value:
+    """Return what a name is after ``+=`` and the like, which change a list itself."""
+    given = _evaluate(item.value, frame)
+    old = _evaluate(item.target, frame)
+    found = operated(item, old, given, frame)
+    if isinstance(old, Group | Repeated):
+        frame.replace(old, found)
+    return found
 
 
 def _follow_either(bodies: Sequence[Sequence[ast.stmt]], frame: FollowedFunction) -> bool:
@@ -213,16 +221,17 @@ def _truth(test: ast.expr, frame: FollowedFunction) -> bool | None:
 
 def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
     """Return what an expression is, after following all calls in it."""
-    if isinstance(node, ast.Constant):
-        return Constant(node.value)
-    if isinstance(node, ast.Name):
-        return frame.look_up(node.id)
-    if isinstance(node, ast.Attribute):
-        return _attribute(node, frame)
-    if isinstance(node, ast.BinOp):
-        return _operated(node, frame)
-    if isinstance(node, ast.Subscript):
-        return _part(node, frame)
+    match node:
+        case ast.Name(id=name):
+            return frame.look_up(name)
+        case ast.Constant(value=value):
+            return Constant(value)
+        case ast.Attribute():
+            return _attribute(node, frame)
+        case ast.BinOp():
+            return _operated(node, frame)
+        case ast.Subscript():
+            return _part(node, frame)
     known = frame.constant(node)
     if known is not None:
         return known

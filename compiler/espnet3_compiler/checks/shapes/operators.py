@@ -70,25 +70,31 @@ def operated(
 
 
 def _operated(operation: ast.operator, left: Value, right: Value, frame: FollowedFunction) -> Value:
-    if isinstance(left, Group) and isinstance(right, Group) and isinstance(operation, ast.Add):
-        return Group((*left.items, *right.items))
-    if isinstance(left, Group) and isinstance(right, Constant) and isinstance(operation, ast.Mult):
-        count = right.value if isinstance(right.value, int) else 0
-        return Group(left.items * count) if 0 < count * len(left.items) <= _MOST_ITEMS else None
-    if isinstance(operation, ast.MatMult):
-        return tensors.multiplied(left, right)
-    if isinstance(left, Item) and isinstance(operation, ast.BitOr):
-        return left.updated(right)
-    if not all(map(_may_be_number, (left, right))):
-        return None
-    if isinstance(left, Tensor) and isinstance(right, Tensor):
-        apart = tensors.contradiction(left, right)
-        if apart and apart[1].layer and apart[1].argument:
-            frame.report(Mismatch(apart[1].layer, apart[1].argument, apart[0], added=True))
-    if isinstance(left, Tensor):
-        found = tensors.broadcast(left, right)
-        return _renumbered(found, left, operation, right) if left.numbering else found
-    return tensors.broadcast(Tensor(right.shapes), left) if isinstance(right, Tensor) else None
+    match left, operation, right:
+        case Group(items=first), ast.Add(), Group(items=second):
+            return Group((*first, *second))
+        case Group(items=items), ast.Mult(), Constant(value=int(count)):
+            return Group(items * count) if 0 < count * len(items) <= _MOST_ITEMS else None
+        case _, ast.MatMult(), _:
+            return tensors.multiplied(left, right)
+        case Item(), ast.BitOr(), _:
+            return left.updated(right)
+        case Tensor(), _, _ if _may_be_number(right):
+            return _itemwise(left, operation, right, frame)
+        case _, _, Tensor() if _may_be_number(left):
+            return tensors.broadcast(Tensor(right.shapes), left)
+    return None
+
+
+def _itemwise(
+    left: Tensor, operation: ast.operator, right: Value, frame: FollowedFunction
+) -> Value:
+    """Return what an operator makes of a tensor and a number or another tensor."""
+    apart = tensors.contradiction(left, right) if isinstance(right, Tensor) else None
+    if apart and apart[1].layer and apart[1].argument:
+        frame.report(Mismatch(apart[1].layer, apart[1].argument, apart[0], added=True))
+    found = tensors.broadcast(left, right)
+    return _renumbered(found, left, operation, right) if left.numbering else found
 
 
 def compared(left: Value, right: Value) -> Value:

@@ -375,13 +375,15 @@ def holds_layers(value: Value) -> bool:
 def mark_changed(values: Iterable[Value]) -> None:
     """Note that something unknown may change some objects."""
     for value in values:
-        if isinstance(value, Layer | Part):
-            value.changed = True
-        if isinstance(value, Layer):
-            mark_changed(value.layers)
-        if isinstance(value, Group):
-            mark_changed(value.items)
-        if isinstance(value, Item):
-            mark_changed([one.value for one in value.fields.values()])
-            value.fields.clear()
-            value.closed = False
+        match value:
+            case Layer(layers=layers):
+                value.changed = True
+                mark_changed(layers)
+            case Part():
+                value.changed = True
+            case Group(items=items):
+                mark_changed(items)
+            case Item(fields=fields):
+                mark_changed([one.value for one in fields.values()])
+                fields.clear()
+                value.closed = False
