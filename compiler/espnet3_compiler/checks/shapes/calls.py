@@ -382,7 +382,8 @@ def _bound(
     for name, node in default_values(body) if arguments.complete else ():
         if name not in given:
             names[name] = _default(node)
-    names.update((name, one.passed) for name, one in given.items())
+    for name, one in given.items():
+        names[name] = one.passed
     return names
 
 

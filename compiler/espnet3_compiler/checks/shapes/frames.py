@@ -182,6 +182,10 @@ class FollowedFunction:
             return None
         return Constant(value, self._places(node))
 
+    def argument(self, value: Value, node: ast.expr) -> CallArgument:
+        """Return a value with the expression that gives it."""
+        return CallArgument(value, Place(node, self.body, self.scope))
+
     def replace(self, old: Value, new: Value) -> None:
         """Give another value to all names of an object; what an attribute has is then unknown."""
         own = self.names.get("self")

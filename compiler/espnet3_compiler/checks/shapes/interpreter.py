@@ -14,16 +14,12 @@ from espnet3_compiler.checks.shapes.made.lists import constant_mapping, list_ite
 from espnet3_compiler.checks.shapes.methods import field_name, store_item
 from espnet3_compiler.checks.shapes.names import absolute_name
 from espnet3_compiler.checks.shapes.operators import (
-    SOME_NUMBER,
-    UNKNOWN,
     attribute_of,
     compared,
-    indexed,
-    item_part,
     negated,
     operated,
+    part_of,
 )
-from espnet3_compiler.checks.shapes.tensors import SOME
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     CallArguments,
@@ -32,7 +28,6 @@ from espnet3_compiler.checks.shapes.values import (
     Item,
     Layer,
     Part,
-    Place,
     Repeated,
     Tensor,
     Value,
@@ -197,7 +192,7 @@ def _bind(target: ast.expr, value: Value, frame: FollowedFunction) -> None:
         case ast.Subscript(value=inner):
             owner = _evaluate(inner, frame)
             key = _evaluate(target.slice, frame)
-            store_item(owner, key, _written(value, target, frame), frame)
+            store_item(owner, key, frame.argument(value, target), frame)
 
 
 def _truth(test: ast.expr, frame: FollowedFunction) -> bool | None:
@@ -231,7 +226,7 @@ def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
         case ast.BinOp():
             return _operated(node, frame)
         case ast.Subscript():
-            return _part(node, frame)
+            return part_of(node, frame)
     known = frame.constant(node)
     if known is not None:
         return known
@@ -259,13 +254,6 @@ def _operated(node: ast.BinOp, frame: FollowedFunction) -> Value:
     plain = isinstance(left, Constant | Group) and isinstance(right, Constant | Group)
     known = frame.constant(node) if plain else None
     return operated(node, left, right, frame) if known is None else known
-
-
-def _part(node: ast.Subscript, frame: FollowedFunction) -> Value:
-    """Return a part of a value: a constant only where that may be one."""
-    owner = _evaluate(node.value, frame)
-    known = frame.constant(node) if isinstance(owner, Constant | Group | Item) else None
-    return _indexed(owner, node.slice, frame) if known is None else known
 
 
 def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
@@ -304,7 +292,7 @@ def _mapping(node: ast.Dict | ast.DictComp, frame: FollowedFunction) -> Value:
             found = found.updated(value)
         else:
             name = field_name(_evaluate(key, frame))
-            found = found.with_field(name, _written(value, one, frame))
+            found = found.with_field(name, frame.argument(value, one))
     return found
 
 
@@ -348,54 +336,17 @@ def _arguments(
         if isinstance(node, ast.Starred):
             items = list_items(_evaluate(node.value, frame))
             in_order = in_order and items is not None
-            given += [_written(item, node, frame) for item in items or ()]
+            given += [frame.argument(item, node) for item in items or ()]
         else:
-            given.append(_written(_evaluate(node, frame), node, frame))
+            given.append(frame.argument(_evaluate(node, frame), node))
     words: dict[str, CallArgument] = {}
     for one in named:
         value = _evaluate(one.value, frame)
         if one.arg:
-            words[one.arg] = _written(value, one.value, frame)
+            words[one.arg] = frame.argument(value, one.value)
         else:
             complete = False
     return CallArguments(tuple(given), words, complete and in_order, in_order)
-
-
-def _written(value: Value, node: ast.expr, frame: FollowedFunction) -> CallArgument:
-    """Return a value with the expression that gives it."""
-    return CallArgument(value, Place(node, frame.body, frame.scope))
-
-
-def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
-    """Return a part of a value."""
-    if isinstance(value, Item):
-        return item_part(value, field_name(_evaluate(index, frame)), _index(index, frame))
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    places = [_place(one, frame) for one in parts]
-    return indexed(value, places, _index(index, frame), frame)
-
-
-def _index(node: ast.expr, frame: FollowedFunction) -> CallArgument:
-    return _written(frame.constant(node), node, frame)
-
-
-def _place(node: ast.expr, frame: FollowedFunction) -> object:
-    """Return an item of an index."""
-    if isinstance(node, ast.Slice):
-        ends = (node.lower, node.upper, node.step)
-        known = [_evaluate(one, frame) if one else Constant(None) for one in ends]
-        numbers = [one.value if isinstance(one, Constant) else "" for one in known]
-        whole = all(one is None or type(one) is int for one in numbers)
-        return slice(*numbers) if whole else SOME
-    if (dotted_name(node) or "").endswith(".newaxis"):
-        return None
-    value = _evaluate(node, frame)
-    if isinstance(value, Tensor) and value.shapes == ((),):
-        return SOME_NUMBER
-    if not isinstance(value, Constant) or isinstance(value.value, bool):
-        return UNKNOWN
-    plain = value.value is None or value.value is ... or isinstance(value.value, int)
-    return value.value if plain else UNKNOWN
 
 
 def _comprehended(node: ast.ListComp | ast.GeneratorExp, frame: FollowedFunction) -> Value:
