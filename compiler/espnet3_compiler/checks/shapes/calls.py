@@ -64,6 +64,7 @@ _HARMLESS = (
     "register_buffer",
 )
 _OF_TENSORS = ("torch", "torch.nn.functional", "torch.nn.utils.rnn", "torch.fft")
+_OF_TORCH = ("torch.nn", *_OF_TENSORS)
 _IGNORED = "ignore_index"
 _SCORED = ("cross_entropy", "nll_loss")
 _WRAPPING = ("weight_norm", "spectral_norm")
@@ -141,7 +142,7 @@ def call_by_name(
     library, body = frame.run.library, frame.body
     path = absolute_name(library, body, name)
     module, _, last = path.rpartition(".")
-    if arguments.complete and module in ("torch.nn", *_OF_TENSORS):
+    if arguments.complete and module in _OF_TORCH:
         frame.report_all(plain_values(library, path, arguments.positional, arguments.named))
     if module == "torch.nn":
         if arguments.complete:

@@ -36,7 +36,7 @@ from espnet3_compiler.signature.library import Library
 
 _CONSTANTS = frozenset(
     (
-        *(ast.Constant, ast.Name, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp),
+        *(ast.Name, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp),
         *(ast.IfExp, ast.Subscript, ast.JoinedStr, ast.Tuple),
     )
 )
@@ -174,6 +174,8 @@ class FollowedFunction:
 
     def constant(self, node: ast.expr) -> Constant | None:
         """Return the constant that an expression is; None where it is none, or not known."""
+        if isinstance(node, ast.Constant):
+            return Constant(node.value)
         if type(node) not in _CONSTANTS and not _is_plain_call(node):
             return None
         try:
@@ -213,8 +215,6 @@ class FollowedFunction:
 
     def _places(self, node: ast.expr) -> tuple[Place, ...]:
         """Return what the constants came through that decide another one."""
-        if isinstance(node, ast.Constant):
-            return ()
         names = [dotted_name(one) for one in all_nodes(node) if isinstance(one, ast.expr)]
         values = [self.look_up(name) for name in names if name]
         found = [one for value in values if isinstance(value, Constant) for one in value.places]

@@ -133,7 +133,7 @@ def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
         return _item_part(value, field_name(frame.run.evaluate(index, frame)), _index(index, frame))
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
     places = [_place_in(one, frame) for one in parts]
-    return _taken(value, places, _index(index, frame), frame)
+    return _taken(value, places, index, frame)
 
 
 def _index(node: ast.expr, frame: FollowedFunction) -> CallArgument:
@@ -160,7 +160,7 @@ def _place_in(node: ast.expr, frame: FollowedFunction) -> object:
 
 
 def _taken(
-    value: Value, places: Sequence[object], index: CallArgument, frame: FollowedFunction
+    value: Value, places: Sequence[object], index: ast.expr, frame: FollowedFunction
 ) -> Value:
     """Return a part of a list or tensor.
 
@@ -171,11 +171,11 @@ def _taken(
         frame: The function in which it stands.
     """
     if isinstance(value, Constant) and isinstance(value.value, dict):
-        return numbered([*value.value.values()], index.place)
+        return numbered([*value.value.values()], _index(index, frame).place)
     items = list_items(value)
     if items is not None and len(places) == 1:
         place = places[0]
-        frame.report(beyond_end(index, len(items)))
+        frame.report(beyond_end(_index(index, frame), len(items)))
         whole = isinstance(place, int) and -len(items) <= place < len(items)
         return items[place] if whole and isinstance(place, int) else None
     if UNKNOWN in places:

@@ -66,7 +66,7 @@ def apply_function(name: str, given: Sequence[Value], named: Named) -> Value:
         return Group((first, None))
     if name in _KEEPING or name == "clamp_min":
         return first
-    numbering, first = first.numbering, first._replace(numbering=None)
+    numbering, first = first.numbering, first.numbered(None)
     if name in _SAME:
         return first
     if name in _CLAMPS:
@@ -78,7 +78,7 @@ def apply_function(name: str, given: Sequence[Value], named: Named) -> Value:
     if name in (*_REDUCING, *_REDUCING_TO_PAIRS):
         return _reduced(name, first, rest, named)
     moved = _MOVES[name](first, rest, named) if name in _MOVES else None
-    return moved._replace(numbering=numbering) if isinstance(moved, Tensor) else moved
+    return moved.numbered(numbering) if isinstance(moved, Tensor) else moved
 
 
 def _number(value: Value) -> Any:

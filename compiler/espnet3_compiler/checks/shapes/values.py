@@ -309,6 +309,12 @@ class Tensor(NamedTuple):
         """Return the tensor with another meaning."""
         return Tensor(self.shapes, self.numbering, self.channels, meaning)
 
+    def numbered(self, numbering: Numbering | None) -> "Tensor":
+        """Return the tensor with numbers that go so far."""
+        if self.numbering is numbering:
+            return self
+        return Tensor(self.shapes, numbering, self.channels, self.meaning)
+
 
 Value = Constant | Layer | Part | Group | Repeated | Item | Spectra | Tensor | None
 """What a value is; None where that is not known."""
