@@ -287,11 +287,14 @@ def _is_stored(node: ast.expr) -> bool:
 
 def memo_key(value: Value) -> object:
     """Return what tells a value from others."""
-    if isinstance(value, Constant):
-        return repr(value.value), tuple(one.key for one in value.places)
-    if isinstance(value, Repeated):
-        return "repeated", memo_key(value.item)
-    return tuple(map(memo_key, value.items)) if isinstance(value, Group) else value
+    match value:
+        case Constant(value=held, places=places):
+            return repr(held), tuple(one.key for one in places)
+        case Repeated(item=item):
+            return "repeated", memo_key(item)
+        case Group(items=items):
+            return tuple(map(memo_key, items))
+    return value
 
 
 def _is_plain_call(node: ast.expr) -> bool:

@@ -251,9 +251,10 @@ def _attribute(node: ast.Attribute, frame: FollowedFunction) -> Value:
 def _operated(node: ast.BinOp, frame: FollowedFunction) -> Value:
     """Return what an operator gives: a constant only where both its values may be some."""
     left, right = _evaluate(node.left, frame), _evaluate(node.right, frame)
-    plain = isinstance(left, Constant | Group) and isinstance(right, Constant | Group)
-    known = frame.constant(node) if plain else None
-    return operated(node, left, right, frame) if known is None else known
+    match left, right:
+        case (Constant() | Group(), Constant() | Group()) if known := frame.constant(node):
+            return known
+    return operated(node, left, right, frame)
 
 
 def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:

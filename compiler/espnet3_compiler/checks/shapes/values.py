@@ -369,13 +369,16 @@ def same_value(first: Value, other: Value) -> bool:
 
 def holds_layers(value: Value) -> bool:
     """Return whether a value is, or has, a layer or a tensor."""
-    if isinstance(value, Part):
-        return any(map(holds_layers, value.attributes.values()))
-    if isinstance(value, Group):
-        return any(map(holds_layers, value.items))
-    if isinstance(value, Item):
-        return any(holds_layers(one.value) for one in value.fields.values())
-    return isinstance(value, Layer | Tensor)
+    match value:
+        case Layer() | Tensor():
+            return True
+        case Part(attributes=attributes):
+            return any(map(holds_layers, attributes.values()))
+        case Group(items=items):
+            return any(map(holds_layers, items))
+        case Item(fields=fields):
+            return any(holds_layers(one.value) for one in fields.values())
+    return False
 
 
 def mark_changed(values: Iterable[Value]) -> None:
