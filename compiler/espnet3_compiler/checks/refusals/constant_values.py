@@ -44,6 +44,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{one.__name__: one for one in (abs, all, any, bool, float, int, len, list, max, min)},
     **{one.__name__: one for one in (repr, round, set, sorted, str, sum, tuple)},
 }
+KNOWN_FUNCTIONS = frozenset((*_FUNCTIONS, "isinstance"))
+"""The functions whose calls may have a value that is known."""
+
 _GROUPS: dict[type[ast.expr], Callable[..., Any]] = {
     ast.Tuple: tuple,
     ast.List: list,

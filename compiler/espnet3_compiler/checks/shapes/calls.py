@@ -64,6 +64,7 @@ _HARMLESS = (
     "register_buffer",
 )
 _OF_TENSORS = ("torch", "torch.nn.functional", "torch.nn.utils.rnn", "torch.fft")
+_OF_TORCH = ("torch.nn", *_OF_TENSORS)
 _IGNORED = "ignore_index"
 _SCORED = ("cross_entropy", "nll_loss")
 _WRAPPING = ("weight_norm", "spectral_norm")
@@ -141,7 +142,7 @@ def call_by_name(
     library, body = frame.run.library, frame.body
     path = absolute_name(library, body, name)
     module, _, last = path.rpartition(".")
-    if arguments.complete and module in ("torch.nn", *_OF_TENSORS):
+    if arguments.complete and module in _OF_TORCH:
         frame.report_all(plain_values(library, path, arguments.positional, arguments.named))
     if module == "torch.nn":
         if arguments.complete:
@@ -379,9 +380,12 @@ def _bound(
         return names
     given = dict(zip(ordered[part is not None :], arguments.positional, strict=False))
     given |= {name: one for name, one in arguments.named.items() if name in names}
-    unset = [one for one in default_values(body) if arguments.complete and one[0] not in given]
-    defaults = {name: _default(node) for name, node in unset}
-    return names | defaults | {name: one.passed for name, one in given.items()}
+    for name, node in default_values(body) if arguments.complete else ():
+        if name not in given:
+            names[name] = _default(node)
+    for name, one in given.items():
+        names[name] = one.passed
+    return names
 
 
 def _default(node: ast.expr) -> Value:

@@ -5,7 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
-from espnet3_compiler.checks.refusals.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.refusals.constant_values import (
+    KNOWN_FUNCTIONS,
+    UnknownValueError,
+    constant_value,
+)
 from espnet3_compiler.checks.refusals.refusals import changed_names
 from espnet3_compiler.checks.shapes.list_ends import BeyondEnd
 from espnet3_compiler.checks.shapes.meanings.blanks import Blank, blank_of
@@ -32,7 +36,7 @@ from espnet3_compiler.signature.library import Library
 
 _CONSTANTS = frozenset(
     (
-        *(ast.Constant, ast.Name, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp),
+        *(ast.Name, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp),
         *(ast.IfExp, ast.Subscript, ast.JoinedStr, ast.Tuple),
     )
 )
@@ -170,6 +174,8 @@ class FollowedFunction:
 
     def constant(self, node: ast.expr) -> Constant | None:
         """Return the constant that an expression is; None where it is none, or not known."""
+        if isinstance(node, ast.Constant):
+            return Constant(node.value)
         if type(node) not in _CONSTANTS and not _is_plain_call(node):
             return None
         try:
@@ -177,6 +183,10 @@ class FollowedFunction:
         except UnknownValueError:
             return None
         return Constant(value, self._places(node))
+
+    def argument(self, value: Value, node: ast.expr) -> CallArgument:
+        """Return a value with the expression that gives it."""
+        return CallArgument(value, Place(node, self.body, self.scope))
 
     def replace(self, old: Value, new: Value) -> None:
         """Give another value to all names of an object; what an attribute has is then unknown."""
@@ -205,8 +215,6 @@ class FollowedFunction:
 
     def _places(self, node: ast.expr) -> tuple[Place, ...]:
         """Return what the constants came through that decide another one."""
-        if isinstance(node, ast.Constant):
-            return ()
         names = [dotted_name(one) for one in all_nodes(node) if isinstance(one, ast.expr)]
         values = [self.look_up(name) for name in names if name]
         found = [one for value in values if isinstance(value, Constant) for one in value.places]
@@ -279,12 +287,16 @@ def _is_stored(node: ast.expr) -> bool:
 
 def memo_key(value: Value) -> object:
     """Return what tells a value from others."""
-    if isinstance(value, Constant):
-        return repr(value.value), tuple(one.key for one in value.places)
-    if isinstance(value, Repeated):
-        return "repeated", memo_key(value.item)
-    return tuple(map(memo_key, value.items)) if isinstance(value, Group) else value
+    match value:
+        case Constant(value=held, places=places):
+            return repr(held), tuple(one.key for one in places)
+        case Repeated(item=item):
+            return "repeated", memo_key(item)
+        case Group(items=items):
+            return tuple(map(memo_key, items))
+    return value
 
 
 def _is_plain_call(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    name = node.func if isinstance(node, ast.Call) else None
+    return isinstance(name, ast.Name) and name.id in KNOWN_FUNCTIONS

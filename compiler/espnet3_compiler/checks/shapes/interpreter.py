@@ -14,16 +14,12 @@ from espnet3_compiler.checks.shapes.made.lists import constant_mapping, list_ite
 from espnet3_compiler.checks.shapes.methods import field_name, store_item
 from espnet3_compiler.checks.shapes.names import absolute_name
 from espnet3_compiler.checks.shapes.operators import (
-    SOME_NUMBER,
-    UNKNOWN,
     attribute_of,
     compared,
-    indexed,
-    item_part,
     negated,
     operated,
+    part_of,
 )
-from espnet3_compiler.checks.shapes.tensors import SOME
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     CallArguments,
@@ -32,7 +28,6 @@ from espnet3_compiler.checks.shapes.values import (
     Item,
     Layer,
     Part,
-    Place,
     Repeated,
     Tensor,
     Value,
@@ -58,6 +53,8 @@ def _follow(statements: Sequence[ast.stmt], frame: FollowedFunction) -> bool:
 
 def _follow_one(item: ast.stmt, frame: FollowedFunction) -> bool:
     match item:
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.Delete():
+            _follow_assignment(item, frame)
         case ast.Return(value=value):
             frame.returned.append(_evaluate(value, frame) if value else Constant(None))
             return True
@@ -72,8 +69,6 @@ def _follow_one(item: ast.stmt, frame: FollowedFunction) -> bool:
             return _follow_with(item, frame)
         case ast.For():
             return _follow_loop(item, frame)
-        case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.Delete():
-            _follow_assignment(item, frame)
         case ast.Expr(value=value):
             _evaluate(value, frame)
         case ast.Assert() | ast.Pass():
@@ -121,20 +116,28 @@ def _follow_loop(item: ast.For, frame: FollowedFunction) -> bool:
 def _follow_assignment(
     item: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Delete, frame: FollowedFunction
 ) -> None:
-    if isinstance(item, ast.Delete):
-        for gone in item.targets:
-            _bind(gone, None, frame)
-        return
-    if item.value is None:
-        return
-    found = _evaluate(item.value, frame)
-    if isinstance(item, ast.AugAssign):
-        old = _evaluate(item.target, frame)
-        found = operated(item, old, found, frame)
-        if isinstance(old, Group | Repeated):
-            frame.replace(old, found)
-    for target in item.targets if isinstance(item, ast.Assign) else [item.target]:
-        _bind(target, found, frame)
+    match item:
+        case ast.Assign(targets=targets, value=value):
+            found = _evaluate(value, frame)
+            for target in targets:
+                _bind(target, found, frame)
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            _bind(target, _evaluate(value, frame), frame)
+        case ast.AugAssign(target=target):
+            _bind(target, _augmented(item, frame), frame)
+        case ast.Delete(targets=targets):
+            for gone in targets:
+                _bind(gone, None, frame)
+
+
+def _augmented(item: ast.AugAssign, frame: FollowedFunction) -> Value:
+    """Return what a name is after ``+=`` and the like, which change a list itself."""
+    given = _evaluate(item.value, frame)
+    old = _evaluate(item.target, frame)
+    found = operated(item, old, given, frame)
+    if isinstance(old, Group | Repeated):
+        frame.replace(old, found)
+    return found
 
 
 def _follow_either(bodies: Sequence[Sequence[ast.stmt]], frame: FollowedFunction) -> bool:
@@ -188,8 +191,8 @@ def _bind(target: ast.expr, value: Value, frame: FollowedFunction) -> None:
             _bind(inner, None, frame)
         case ast.Subscript(value=inner):
             owner = _evaluate(inner, frame)
-            argument = CallArgument(value, Place(target, frame.body, frame.scope))
-            store_item(owner, _evaluate(target.slice, frame), argument, frame)
+            key = _evaluate(target.slice, frame)
+            store_item(owner, key, frame.argument(value, target), frame)
 
 
 def _truth(test: ast.expr, frame: FollowedFunction) -> bool | None:
@@ -213,30 +216,45 @@ def _truth(test: ast.expr, frame: FollowedFunction) -> bool | None:
 
 def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
     """Return what an expression is, after following all calls in it."""
-    if isinstance(node, ast.Constant):
-        return Constant(node.value)
-    if isinstance(node, ast.Name):
-        return frame.look_up(node.id)
-    name = dotted_name(node)
-    known = frame.look_up(name) if name else frame.constant(node)
+    match node:
+        case ast.Name(id=name):
+            return frame.look_up(name)
+        case ast.Constant(value=value):
+            return Constant(value)
+        case ast.Attribute():
+            return _attribute(node, frame)
+        case ast.BinOp():
+            return _operated(node, frame)
+        case ast.Subscript():
+            return part_of(node, frame)
+    known = frame.constant(node)
     if known is not None:
         return known
     match node:
-        case ast.Attribute(value=inner, attr=attr):
-            return attribute_of(_evaluate(inner, frame), attr)
         case ast.Call():
             return _call(node, frame)
-        case ast.BinOp(left=left, right=right):
-            return operated(node, _evaluate(left, frame), _evaluate(right, frame), frame)
         case ast.Compare(left=left, ops=[_], comparators=[right]):
             return compared(_evaluate(left, frame), _evaluate(right, frame))
-        case ast.Subscript(value=inner, slice=index):
-            return _indexed(_evaluate(inner, frame), index, frame)
         case ast.Tuple(elts=items) | ast.List(elts=items):
             arguments = _arguments(items, [], frame)
             values = tuple(one.value for one in arguments.positional)
             return Group(values) if arguments.complete else None
     return _evaluate_rare(node, frame)
+
+
+def _attribute(node: ast.Attribute, frame: FollowedFunction) -> Value:
+    name = dotted_name(node)
+    known = frame.look_up(name) if name else None
+    return attribute_of(_evaluate(node.value, frame), node.attr) if known is None else known
+
+
+def _operated(node: ast.BinOp, frame: FollowedFunction) -> Value:
+    """Return what an operator gives: a constant only where both its values may be some."""
+    left, right = _evaluate(node.left, frame), _evaluate(node.right, frame)
+    match left, right:
+        case (Constant() | Group(), Constant() | Group()) if known := frame.constant(node):
+            return known
+    return operated(node, left, right, frame)
 
 
 def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
@@ -274,8 +292,8 @@ def _mapping(node: ast.Dict | ast.DictComp, frame: FollowedFunction) -> Value:
         if key is None:
             found = found.updated(value)
         else:
-            argument = CallArgument(value, Place(one, frame.body, frame.scope))
-            found = found.with_field(field_name(_evaluate(key, frame)), argument)
+            name = field_name(_evaluate(key, frame))
+            found = found.with_field(name, frame.argument(value, one))
     return found
 
 
@@ -314,51 +332,22 @@ def _arguments(
 ) -> CallArguments:
     """Return the arguments of a call, or the items of a list."""
     given: list[CallArgument] = []
-    complete, in_order = all(one.arg for one in named), True
+    complete = in_order = True
     for node in positional:
-        starred = isinstance(node, ast.Starred)
-        value = _evaluate(node.value if isinstance(node, ast.Starred) else node, frame)
-        items = list_items(value) if starred else [value]
-        in_order = in_order and items is not None
-        given += (CallArgument(item, Place(node, frame.body, frame.scope)) for item in items or ())
+        if isinstance(node, ast.Starred):
+            items = list_items(_evaluate(node.value, frame))
+            in_order = in_order and items is not None
+            given += [frame.argument(item, node) for item in items or ()]
+        else:
+            given.append(frame.argument(_evaluate(node, frame), node))
     words: dict[str, CallArgument] = {}
     for one in named:
         value = _evaluate(one.value, frame)
         if one.arg:
-            words[one.arg] = CallArgument(value, Place(one.value, frame.body, frame.scope))
+            words[one.arg] = frame.argument(value, one.value)
+        else:
+            complete = False
     return CallArguments(tuple(given), words, complete and in_order, in_order)
-
-
-def _argument(node: ast.expr, frame: FollowedFunction) -> CallArgument:
-    return CallArgument(frame.constant(node), Place(node, frame.body, frame.scope))
-
-
-def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
-    """Return a part of a value."""
-    if isinstance(value, Item):
-        return item_part(value, field_name(_evaluate(index, frame)), _argument(index, frame))
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    places = [_place(one, frame) for one in parts]
-    return indexed(value, places, _argument(index, frame), frame)
-
-
-def _place(node: ast.expr, frame: FollowedFunction) -> object:
-    """Return an item of an index."""
-    if isinstance(node, ast.Slice):
-        ends = (node.lower, node.upper, node.step)
-        known = [_evaluate(one, frame) if one else Constant(None) for one in ends]
-        numbers = [one.value if isinstance(one, Constant) else "" for one in known]
-        whole = all(one is None or type(one) is int for one in numbers)
-        return slice(*numbers) if whole else SOME
-    if (dotted_name(node) or "").endswith(".newaxis"):
-        return None
-    value = _evaluate(node, frame)
-    if isinstance(value, Tensor) and value.shapes == ((),):
-        return SOME_NUMBER
-    if not isinstance(value, Constant) or isinstance(value.value, bool):
-        return UNKNOWN
-    plain = value.value is None or value.value is ... or isinstance(value.value, int)
-    return value.value if plain else UNKNOWN
 
 
 def _comprehended(node: ast.ListComp | ast.GeneratorExp, frame: FollowedFunction) -> Value:

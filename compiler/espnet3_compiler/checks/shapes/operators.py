@@ -1,4 +1,4 @@
-"""What operators and attributes make of values whose shapes are known."""
+"""What operators, attributes and indices make of values whose shapes are known."""
 
 import ast
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from espnet3_compiler.checks.shapes.made.lists import list_items
 from espnet3_compiler.checks.shapes.meanings.axes import meant
 from espnet3_compiler.checks.shapes.meanings.functions import operated_meant
 from espnet3_compiler.checks.shapes.meanings.pairs import difference_finding
-from espnet3_compiler.checks.shapes.methods import rank_number
+from espnet3_compiler.checks.shapes.methods import field_name, rank_number
 from espnet3_compiler.checks.shapes.torch_layers import Mismatch
 from espnet3_compiler.checks.shapes.values import (
     CODES,
@@ -26,6 +26,7 @@ from espnet3_compiler.checks.shapes.values import (
     Tensor,
     Value,
 )
+from espnet3_compiler.signature.flow import dotted_name
 
 _MOST_ITEMS = 64
 
@@ -72,25 +73,32 @@ def operated(
 
 
 def _operated(operation: ast.operator, left: Value, right: Value, frame: FollowedFunction) -> Value:
-    if isinstance(left, Group) and isinstance(right, Group) and isinstance(operation, ast.Add):
-        return Group((*left.items, *right.items))
-    if isinstance(left, Group) and isinstance(right, Constant) and isinstance(operation, ast.Mult):
-        count = right.value if isinstance(right.value, int) else 0
-        return Group(left.items * count) if 0 < count * len(left.items) <= _MOST_ITEMS else None
-    if isinstance(operation, ast.MatMult):
-        return tensors.multiplied(left, right)
-    if isinstance(left, Item) and isinstance(operation, ast.BitOr):
-        return left.updated(right)
-    if not all(map(_may_be_number, (left, right))):
-        return None
-    if isinstance(left, Tensor) and isinstance(right, Tensor):
+    match left, operation, right:
+        case Group(items=first), ast.Add(), Group(items=second):
+            return Group((*first, *second))
+        case Group(items=items), ast.Mult(), Constant(value=int(count)):
+            return Group(items * count) if 0 < count * len(items) <= _MOST_ITEMS else None
+        case _, ast.MatMult(), _:
+            return tensors.multiplied(left, right)
+        case Item(), ast.BitOr(), _:
+            return left.updated(right)
+        case Tensor(), _, _ if _may_be_number(right):
+            return _itemwise(left, operation, right, frame)
+        case _, _, Tensor() if _may_be_number(left):
+            return tensors.broadcast(Tensor(right.shapes), left)
+    return None
+
+
+def _itemwise(
+    left: Tensor, operation: ast.operator, right: Value, frame: FollowedFunction
+) -> Value:
+    """Return what an operator makes of a tensor and a number or another tensor."""
+    found = tensors.broadcast(left, right)
+    if found is None and isinstance(right, Tensor):
         apart = tensors.contradiction(left, right)
         if apart and apart[1].layer and apart[1].argument:
             frame.report(Mismatch(apart[1].layer, apart[1].argument, apart[0], added=True))
-    if isinstance(left, Tensor):
-        found = tensors.broadcast(left, right)
-        return _renumbered(found, left, operation, right) if left.numbering else found
-    return tensors.broadcast(Tensor(right.shapes), left) if isinstance(right, Tensor) else None
+    return _renumbered(found, left, operation, right) if left.numbering else found
 
 
 def compared(left: Value, right: Value) -> Value:
@@ -114,8 +122,47 @@ SOME_NUMBER = "number"
 """A place in an index that is a number."""
 
 
-def indexed(
-    value: Value, places: Sequence[object], index: CallArgument, frame: FollowedFunction
+def part_of(node: ast.Subscript, frame: FollowedFunction) -> Value:
+    """Return a part of a value: a constant only where that may be one."""
+    owner = frame.run.evaluate(node.value, frame)
+    known = frame.constant(node) if isinstance(owner, Constant | Group | Item) else None
+    return _indexed(owner, node.slice, frame) if known is None else known
+
+
+def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
+    """Return a part of a value."""
+    if isinstance(value, Item):
+        return _item_part(value, field_name(frame.run.evaluate(index, frame)), _index(index, frame))
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    places = [_place_in(one, frame) for one in parts]
+    return _taken(value, places, index, frame)
+
+
+def _index(node: ast.expr, frame: FollowedFunction) -> CallArgument:
+    return frame.argument(frame.constant(node), node)
+
+
+def _place_in(node: ast.expr, frame: FollowedFunction) -> object:
+    """Return an item of an index."""
+    if isinstance(node, ast.Slice):
+        ends = (node.lower, node.upper, node.step)
+        known = [frame.run.evaluate(one, frame) if one else Constant(None) for one in ends]
+        numbers = [one.value if isinstance(one, Constant) else "" for one in known]
+        whole = all(one is None or type(one) is int for one in numbers)
+        return slice(*numbers) if whole else tensors.SOME
+    if (dotted_name(node) or "").endswith(".newaxis"):
+        return None
+    value = frame.run.evaluate(node, frame)
+    if isinstance(value, Tensor) and value.shapes == ((),):
+        return SOME_NUMBER
+    if not isinstance(value, Constant) or isinstance(value.value, bool):
+        return UNKNOWN
+    plain = value.value is None or value.value is ... or isinstance(value.value, int)
+    return value.value if plain else UNKNOWN
+
+
+def _taken(
+    value: Value, places: Sequence[object], index: ast.expr, frame: FollowedFunction
 ) -> Value:
     """Return a part of a list or tensor.
 
@@ -126,11 +173,11 @@ def indexed(
         frame: The function in which it stands.
     """
     if isinstance(value, Constant) and isinstance(value.value, dict):
-        return numbered([*value.value.values()], index.place)
+        return numbered([*value.value.values()], _index(index, frame).place)
     items = list_items(value)
     if items is not None and len(places) == 1:
         place = places[0]
-        frame.report(beyond_end(index, len(items)))
+        frame.report(beyond_end(_index(index, frame), len(items)))
         whole = isinstance(place, int) and -len(items) <= place < len(items)
         return items[place] if whole and isinstance(place, int) else None
     if UNKNOWN in places:
@@ -144,7 +191,7 @@ def indexed(
     return meant(tensors.indexed(value, at), value, lambda one: tensors.indexed(one, at), numbers)
 
 
-def item_part(value: Item, key: str | None, index: CallArgument) -> Value:
+def _item_part(value: Item, key: str | None, index: CallArgument) -> Value:
     """Return a field of a mapping, or the one number of several that it is in any case.
 
     Args:

@@ -229,7 +229,8 @@ def _apply_sized(layer: Layer, given: Sequence[Value], report: Report) -> Value:
         _check_sources(layer, given[1:3], report)
     if layer.kind.startswith("TransformerDecoder") and given[1:]:
         _accepted(layer, rule, given[1], report)
-    after = [_given_shape(layer, rule, shape) for shape in shapes]
+    size = _made_size(layer, rule)
+    after = [_given_shape(layer, rule, shape, size) for shape in shapes]
     result = tensor(shape for shape in after if shape is not None)
     return Group((result, _state(layer, shapes, result))) if layer.kind in _SEVERAL else result
 
@@ -275,13 +276,14 @@ def _fitting(
     needed = argument.number
     wrong: list[Size] = []
     fitting: list[Shape] = []
+    taken = Size(needed, layer, argument) if needed is not None else None
     for shape in shapes:
         place = tensors.axis_of(shape, axis)
         size = shape[place] if place is not None else None
         if size is not None and needed is not None and size.value != needed:
             wrong.append(size)
         elif place is not None:
-            own = Size(needed, layer, argument) if needed is not None and size is None else size
+            own = taken if size is None else size
             fitting.append((*shape[:place], own, *shape[place + 1 :]))
     if wrong and not fitting:
         report(Mismatch(layer, argument, wrong[0]))
@@ -290,16 +292,26 @@ def _fitting(
     return fitting
 
 
-def _given_shape(layer: Layer, rule: _Rule, shape: Shape) -> Shape | None:
+def _made_size(layer: Layer, rule: _Rule) -> Size | None:
+    """Return the size of the dimension that a layer makes."""
     if layer.kind == "Embedding":
-        return (*shape, _given_size(layer, "embedding_dim"))
+        return _given_size(layer, "embedding_dim")
     if layer.kind in _CELLS:
         projected = layer.arguments.get("proj_size")
         name = "proj_size" if projected and projected.number != 0 else "hidden_size"
-        return tensors.put(shape, -1, _given_size(layer, name, _directions(layer)))
+        return _given_size(layer, name, _directions(layer))
+    return _given_size(layer, rule.gives) if rule.gives else None
+
+
+def _given_shape(layer: Layer, rule: _Rule, shape: Shape, size: Size | None) -> Shape | None:
+    """Return the shape that a layer makes of another, with the size that is its own."""
+    if layer.kind == "Embedding":
+        return (*shape, size)
+    if layer.kind in _CELLS:
+        return tensors.put(shape, -1, size)
     if not rule.gives:
         return shape
-    after = tensors.put(shape, rule.axis, _given_size(layer, rule.gives))
+    after = tensors.put(shape, rule.axis, size)
     lost = -1 - rule.axis  # the dimensions that a convolution goes over
     return (*after[: len(after) - lost], *(None,) * lost) if after and lost else after
 

@@ -362,25 +362,30 @@ def same_value(first: Value, other: Value) -> bool:
 
 def holds_layers(value: Value) -> bool:
     """Return whether a value is, or has, a layer or a tensor."""
-    if isinstance(value, Part):
-        return any(map(holds_layers, value.attributes.values()))
-    if isinstance(value, Group):
-        return any(map(holds_layers, value.items))
-    if isinstance(value, Item):
-        return any(holds_layers(one.value) for one in value.fields.values())
-    return isinstance(value, Layer | Tensor)
+    match value:
+        case Layer() | Tensor():
+            return True
+        case Part(attributes=attributes):
+            return any(map(holds_layers, attributes.values()))
+        case Group(items=items):
+            return any(map(holds_layers, items))
+        case Item(fields=fields):
+            return any(holds_layers(one.value) for one in fields.values())
+    return False
 
 
 def mark_changed(values: Iterable[Value]) -> None:
     """Note that something unknown may change some objects."""
     for value in values:
-        if isinstance(value, Layer | Part):
-            value.changed = True
-        if isinstance(value, Layer):
-            mark_changed(value.layers)
-        if isinstance(value, Group):
-            mark_changed(value.items)
-        if isinstance(value, Item):
-            mark_changed([one.value for one in value.fields.values()])
-            value.fields.clear()
-            value.closed = False
+        match value:
+            case Layer(layers=layers):
+                value.changed = True
+                mark_changed(layers)
+            case Part():
+                value.changed = True
+            case Group(items=items):
+                mark_changed(items)
+            case Item(fields=fields):
+                mark_changed([one.value for one in fields.values()])
+                fields.clear()
+                value.closed = False

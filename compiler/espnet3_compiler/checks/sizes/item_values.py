@@ -25,12 +25,16 @@ from espnet3_schemas import TARGET
 
 _OF_RUNTIME = {**SAME_FIELDS, **INDEXING, FRAMES: "labels"}
 _FROM_RUNTIME = ("data_dir", "recipe_dir")
-_TELLING = re.compile(
-    r"\b(?:array|tensor|zeros|ones|full|stack|linspace|stft|load|unsqueeze|expand_dims|reshape|ord"
-    r"|index|newaxis)\(|\bNone\]|\[None\b|\bnewaxis\b|^from (?:\.|src|dataset)",
-    re.MULTILINE,
+_MAKING = frozenset(
+    (
+        *("array", "tensor", "zeros", "ones", "full", "stack", "linspace", "stft", "load"),
+        *("unsqueeze", "expand_dims", "reshape", "ord", "index"),
+    )
 )
-"""What code has in it that makes arrays of known sizes, or may do so elsewhere."""
+"""Functions and methods that make arrays of known sizes."""
+
+_TELLING = re.compile(r"\bNone\]|\[None\b|\bnewaxis\b|^from (?:\.|src|dataset)", re.MULTILINE)
+"""What code has in it that puts an axis in, or may make such arrays elsewhere."""
 
 _SAVING = ("np.save(", "numpy.save(")
 
@@ -58,7 +62,8 @@ def _start(library: Library) -> Run:
 def _may_tell(data: DatasetEntry) -> bool:
     """Return whether the module of a data set may say of an array more than that it is one."""
     body = method_body(data.library, f"{data.module}.Dataset", "__getitem__")
-    return body is not None and bool(_TELLING.search(body.file.text.text))
+    text = body.file.text.text if body else ""
+    return bool(_TELLING.search(text)) or not _MAKING.isdisjoint(re.findall(r"\b(\w+)\(", text))
 
 
 def _own_item(data: DatasetEntry) -> Item:

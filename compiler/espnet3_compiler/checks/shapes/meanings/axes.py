@@ -31,17 +31,16 @@ def meant(
         numbers: What gives the numbers of the result.
         field: The field of a batch that it is.
     """
-    rest = Meaning(numbers=numbers, field=field)
     if not isinstance(given, Tensor):
-        return _noted(found, None, None, rest)
+        return _noted(found, None, None, Meaning(None, None, numbers, field))
     batch = given.meaning.batch
     normal = given.meaning.normal if numbers in (SOFTMAX, LOG_SOFTMAX) else None
     if isinstance(found, Tensor) and found.shapes is given.shapes:
-        return replace(found, meaning=replace(rest, batch=batch, normal=normal))
+        return replace(found, meaning=Meaning(batch, normal, numbers, field))
     marked = [
         operate(_marked(given, axis)) if axis is not None else None for axis in (batch, normal)
     ]
-    return _noted(found, marked[0], marked[1], rest)
+    return _noted(found, marked[0], marked[1], Meaning(None, None, numbers, field))
 
 
 def rank_of(value: Value) -> int | None:

@@ -68,6 +68,8 @@ def layer_meant(found: Value, layer: Layer, given: Sequence[Value]) -> Value:
 
 def _with_batch(found: Value, layer: Layer) -> Value:
     """Return a result with the axis of the batch, where the layer itself says it."""
+    if layer.kind not in _CONVOLUTIONS and layer.kind not in _OVER_TIME:
+        return found
     if isinstance(found, Group) and found.items and layer.kind in _OVER_TIME:
         return Group((_with_batch(found.items[0], layer), *found.items[1:]))
     if not isinstance(found, Tensor) or found.meaning.batch is not None:
