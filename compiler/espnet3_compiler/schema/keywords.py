@@ -166,8 +166,20 @@ def _check_properties(
     if isinstance(value, dict):
         for name, schema in known.items():
             below = value.get(name, ANYTHING)
-            if below is not ANYTHING and not isinstance(below, _Default):
+            if below is ANYTHING or isinstance(below, _Default):
+                continue
+            if isinstance(below, _WITH_PARTS) or not _is_valid_leaf(validator, schema, below):
                 yield from validator.descend(below, schema, path=name, schema_path=name)
+
+
+def _is_valid_leaf(validator: Any, schema: Schema, value: Any) -> bool:
+    """Ask the keywords themselves: ``descend`` makes a validator for each value that it judges."""
+    checks = validator.VALIDATORS
+    return not any(
+        any(checks[keyword](validator, rule, value, schema) or ())
+        for keyword, rule in schema.items()
+        if keyword in checks
+    )
 
 
 def _check_multiple(validator: Any, unit: float, value: Any, schema: Schema) -> _Errors:
