@@ -68,6 +68,14 @@ class _ArrayValue(list[Any]):
 
 
 _WITH_PARTS = (dict, list)
+_CLASSES = {
+    "object": _ObjectValue,
+    "array": _ArrayValue,
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+}
+"""The classes of values by their type."""
 
 
 def to_value(node: Node, *, lenient: bool) -> Any:
@@ -138,6 +146,8 @@ def _is_member(value: object, allowed: list[object]) -> bool:
 
 
 def _check_type(validator: Any, types: Any, value: Any, schema: Schema) -> _Errors:
+    if isinstance(types, str) and type(value) is _CLASSES.get(types):
+        return  # most are, and the standard takes ten times the time
     if value is ANY_TEXT or not isinstance(value, _Marker):
         yield from _STANDARD["type"](validator, types, "" if value is ANY_TEXT else value, schema)
 

@@ -242,6 +242,11 @@ def parts_of(library: Library, target: str, objects: set[str]) -> set[str]:
         target: The dotted path of the model.
         objects: Arguments of the model that are no plain values.
     """
+    key = "parts", target, frozenset(objects)
+    return library.remember(key, set(), lambda: _find_parts(library, target, objects))
+
+
+def _find_parts(library: Library, target: str, objects: set[str]) -> set[str]:
     found = find_definition(library, target)
     if not isinstance(found, ClassFound) or found.summary.metaclass or found.summary.decorators:
         return set()
