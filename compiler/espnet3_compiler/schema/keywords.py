@@ -251,6 +251,7 @@ def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -
         flags = {name: below for name, below in known.items() if name[:1] == "_"}
         flags.pop(TARGET)
         others = {"properties": {name: {} for name in _TARGET_KEYS}, "x-argument": flags}
+        value = {name: one for name, one in value.items() if isinstance(one, _WITH_PARTS)}
     yield from _STANDARD["additionalProperties"](validator, others, value, schema)
 
 
