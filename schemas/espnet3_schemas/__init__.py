@@ -55,10 +55,11 @@ def inline_definitions(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inline(part: Any, definitions: dict[str, Any], inlined: dict[str, Any]) -> Any:
-    if isinstance(part, list):
-        return [_inline(item, definitions, inlined) for item in part]
     if not isinstance(part, dict):
-        return part
+        return [
+            _inline(item, definitions, inlined) if isinstance(item, _WITH_PARTS) else item
+            for item in part
+        ]
     own = {
         key: _inline(value, definitions, inlined) if isinstance(value, _WITH_PARTS) else value
         for key, value in part.items()  # most are texts and numbers

@@ -31,7 +31,7 @@ def split_init_from(text: str) -> InitialWeights:
 
     Without a target, a part goes to where it was.
     """
-    found = re.fullmatch(_FORM, text)
+    found = re.fullmatch(_FORM, text) if ":" in text else None
     if found is None:
         return InitialWeights(text)
     part = found["part"] or ""

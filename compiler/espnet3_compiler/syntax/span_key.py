@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, children
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 
 SpanKey = tuple[Source, int, int]
 
@@ -24,10 +24,11 @@ def first_per_location(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 def is_written(node: Node) -> bool:
     """Return whether a node, or for a mapping a part of it, is no default of a schema."""
-    of_parts = isinstance(node, Mapping) and node.entries
-    if not of_parts and not node.span.source.holds_defaults:
+    if isinstance(node, Mapping) and node.entries:
+        return any(is_written(value) for _, value in node.entries)
+    if not node.span.source.holds_defaults:
         return True
-    return any(is_written(child) for _, child in children(node))
+    return isinstance(node, Sequence) and any(map(is_written, node.items))
 
 
 def written_entry(node: Mapping, name: str) -> Entry | None:

@@ -50,7 +50,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for key, node in selectors:
             if key == "freeze" and node.value == _ALL:
                 found.append(_nothing_left(node))
-            elif names and model:
+            elif names and model and names.first_missing(str(node.value).split(".")) is not None:
                 own = _top_parts(model, recipe.library) if "." not in str(node.value) else ()
                 shown = f"the model has {format_names(sorted(own), _MOST_NAMED)}"
                 found += _check_selector(key, node, names, (shown,) if own else ())

@@ -29,10 +29,15 @@ from espnet3_schemas import TARGET
 MEASURED_VALUES = ("valid/loss", "train/loss")
 VALUE_FORM = "values are called train/NAME and valid/NAME, for example valid/loss"
 
-_MINIMIZED = r"(?:.*[/_])?(?:loss|wer|cer|ter|error|err|ppl|perplexity|mae|mse|rmse|nll|eer|der)"
-_MAXIMIZED = (
-    r"(?:.*[/_])?(?:acc|accuracy|f1|f1_score|bleu|recall|precision|auc|auroc|uar|pesq|stoi)"
+_MINIMIZED = (
+    *("loss", "wer", "cer", "ter", "error", "err", "ppl", "perplexity"),
+    *("mae", "mse", "rmse", "nll", "eer", "der"),
 )
+_MAXIMIZED = (
+    *("acc", "accuracy", "f1", "f1_score", "bleu", "recall", "precision"),
+    *("auc", "auroc", "uar", "pesq", "stoi"),
+)
+"""What the names of values end in that are best where they are least, or most."""
 _NEGATED = r"neg|negative|minus|inverse"
 _PLATEAU = "ReduceLROnPlateau"
 
@@ -126,7 +131,11 @@ def is_misspelt(name: str) -> bool:
 
 def likely_mode(name: str) -> str:
     """Return whether the best of a value is its least or its greatest, as its name says."""
-    return "max" if re.fullmatch(_MAXIMIZED, name.casefold()) else "min"
+    return "max" if _ends_in(name.casefold(), _MAXIMIZED) else "min"
+
+
+def _ends_in(name: str, words: tuple[str, ...]) -> bool:
+    return f"/{name}".endswith(tuple(mark + word for word in words for mark in "/_"))
 
 
 def has_own_callbacks(config: Mapping) -> bool:
@@ -207,7 +216,7 @@ def _check_mode(value: MonitoredValue) -> Iterator[Diagnostic]:
     taken = str(given.value) if given else value.default
     better = {"max": "min", "min": "max"}.get(str(taken))
     wrong, name = _MINIMIZED if taken == "max" else _MAXIMIZED, str(monitor.value).casefold()
-    if better is None or not re.fullmatch(wrong, name) or re.search(_NEGATED, name):
+    if better is None or not _ends_in(name, wrong) or re.search(_NEGATED, name):
         return
     message = f'"{monitor.value}" is best where it is {better}imal, not {taken}imal'
     if given is None:

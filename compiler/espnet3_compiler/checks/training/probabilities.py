@@ -17,8 +17,8 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence,
 from espnet3_schemas import TARGET
 
 _PROBABILITY = r"p|prob|probability|.*_prob"
-_CERTAIN = r"prob|probability|.*_prob|(.*_)?dropout(_(rate|prob|p))?"
-"""Names of arguments that can be nothing but a probability."""
+_CERTAIN = ("_prob", "_dropout", "_dropout_rate", "_dropout_p")
+"""What the names of arguments end in that can be nothing but a probability."""
 
 _EFFECTS = ("effects", "transforms", "augmentations", "augments", "noises", "rirs")
 _PERCENT = 100
@@ -45,12 +45,16 @@ def _check_range(entry: Entry) -> Iterator[Diagnostic]:
     """Report an argument that is certainly a probability and no number from 0 to 1."""
     node = entry.value
     value = None if isinstance(node, Scalar) and is_unresolved(node) else number_of(node)
-    if value is None or 0 <= value <= 1 or not re.fullmatch(_CERTAIN, entry.name):
+    if value is None or 0 <= value <= 1 or not _is_certain(entry.name):
         return
     share = value / _PERCENT
     meant = f"did you mean {share:g}?" if 0 < share <= 1 else "write a number from 0 to 1"
     message = f"{entry.name} is a probability, not {value}"
     yield value_finding("R605", message, node, "not between 0 and 1", advice=(meant,))
+
+
+def _is_certain(name: str) -> bool:
+    return name == "probability" or f"_{name}".endswith(_CERTAIN)
 
 
 def _check_effects(node: Mapping) -> Iterator[Diagnostic]:
