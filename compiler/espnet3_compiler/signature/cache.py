@@ -11,19 +11,15 @@ user's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` o
 ``%LOCALAPPDATA%`` on Windows.
 """
 
-import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import source_hash
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 from zlib import crc32
 
-from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.json import decode, encode
 
 from espnet3_compiler.filesystem import read_bytes, write_atomically
 
@@ -31,7 +27,7 @@ CACHE_VARIABLE = "ESPNET3_COMPILE_CACHE"
 MAX_RECORDS = 4096
 """How many records are kept; with more, the oldest are removed down to three quarters."""
 
-_FORMAT = f"10-py{sys.version_info[0]}.{sys.version_info[1]}"
+_FORMAT = f"11-py{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def default_folder(environment: Mapping[str, str], platform: str = sys.platform) -> Path | None:
@@ -54,20 +50,8 @@ def digest(content: bytes) -> str:
     return source_hash(content).hex()
 
 
-class Record(Struct, frozen=True):
-    """What is kept of a file.
-
-    Attributes:
-        summaries: Plain data.
-        rows: The JSON of further data, by name.
-    """
-
-    summaries: dict[str, Any]
-    rows: dict[str, str]
-
-
-def load(folder: Path, file: str, key: str, size: int) -> Record | None:
-    """Return the summaries of a file with that content, or None.
+def load(folder: Path, file: str, key: str, size: int) -> list[bytes] | None:
+    """Return the lines that are kept of a file with that content, or None.
 
     Args:
         folder: The cache folder.
@@ -77,48 +61,28 @@ def load(folder: Path, file: str, key: str, size: int) -> Record | None:
     """
     try:
         head, _, body = read_bytes(_record_path(folder, file)).partition(b"\n")
-        if json.loads(head.decode()) != [_FORMAT, file, key, size, crc32(body)]:
-            return None
-        first, *rows = body.decode().split("\n")
-        names, summaries = json.loads(first)
-        return Record(summaries, dict(zip(names, rows, strict=True)))
-    except (OSError, TypeError, ValueError, RecursionError):
+        known = decode(head) == [_FORMAT, file, key, size, crc32(body)]
+    except (OSError, ValueError, RecursionError):
         return None
+    return body.split(b"\n") if known else None
 
 
-def save(
-    folder: Path,
-    file: str,
-    key: str,
-    size: int,
-    summaries: Mapping[str, Any],
-    rows: Mapping[str, Any] = MappingProxyType({}),
-) -> None:
-    """Write the summaries of a file atomically; do nothing where the folder cannot be written.
+def save(folder: Path, file: str, key: str, size: int, lines: Sequence[bytes]) -> None:
+    """Write lines about a file atomically; do nothing where the folder cannot be written.
 
     Args:
         folder: The cache folder.
         file: The path of the Python file.
         key: The digest of its content.
         size: The size of the file in bytes.
-        summaries: Plain data.
-        rows: Further data, by name.
+        lines: What is kept.
     """
-    body = "\n".join(map(_dump, ([list(rows), summaries], *rows.values()))).encode()
-    head = json.dumps([_FORMAT, file, key, size, crc32(body)]).encode()
+    body = b"\n".join(lines)
     target = Path(_record_path(folder, file))
-    with suppress(OSError):
+    with suppress(OSError, UnicodeEncodeError):  # the name of the file may be no text
+        head = encode([_FORMAT, file, key, size, crc32(body)])
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, head + b"\n" + body)
-
-
-def _dump(data: Any) -> str:
-    return json.dumps(data, separators=(",", ":"), default=_plain)
-
-
-def _plain(data: Struct | Mapping[str, Any]) -> object:
-    """Return a record as a list, a mapping as JSON takes it."""
-    return astuple(data) if isinstance(data, Struct) else dict(data)
 
 
 def prune(folder: Path, limit: int = MAX_RECORDS) -> None:

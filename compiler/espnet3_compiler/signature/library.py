@@ -9,9 +9,6 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, TypeVar
 
-from msgspec import Struct
-from msgspec.structs import astuple
-
 from espnet3_compiler.diagnostics.source import Source, Span, line_span
 from espnet3_compiler.filesystem import NO_BUFFERS, Buffers, buffer_of, read_bytes, shown_path
 from espnet3_compiler.signature import cache, locate, module_summary, split_source
@@ -20,9 +17,11 @@ from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
 from espnet3_compiler.signature.module_summary import (
     ClassSummary,
     CodeCall,
+    FileSummary,
     FunctionSummary,
     Import,
     ModuleSummary,
+    SyntaxMistake,
     UnboundName,
 )
 from espnet3_compiler.signature.split_source import ModuleText, Piece
@@ -34,14 +33,6 @@ UNSAVED = (-1, -1)
 """The stamp of a text that stands in no file."""
 
 
-class SyntaxMistake(Struct, frozen=True):
-    """What Python's parser says about a file: line and column, from 1, and its message."""
-
-    line: int
-    column: int
-    message: str
-
-
 class ModuleFile:
     """A Python file and the summaries that were read of it so far.
 
@@ -49,7 +40,7 @@ class ModuleFile:
         name: Its absolute path.
         stamp: Its size in bytes and its time of change in nanoseconds; ``UNSAVED`` for a text of
             an editor.
-        key: The SHA-256 of its content.
+        key: The digest of its content.
         content: Its bytes.
         module: Its bindings; None when it is not Python.
         wrong: Its syntax error.
@@ -86,6 +77,15 @@ class ModuleFile:
         if self._source is None or self._source.name != shown:
             self._source = Source(shown, self.text.text, "file", path)
         return self._source
+
+    @property
+    def summary(self) -> FileSummary:
+        """What is kept of it."""
+        return FileSummary(
+            *(self.module, self.wrong, self.imports, self.unbound, self.names_wrong, self.calls),
+            tuple(self.functions.items()),
+            tuple(self.classes.items()),
+        )
 
     def function_node(self, piece: Piece) -> FunctionNode:
         """Return the tree of a function, parsed once; its line 2 is the piece's first."""
@@ -230,18 +230,9 @@ class Library:
         if self.folder is None or not changed:
             return
         for file in changed:
-            summaries = {
-                "module": file.module and astuple(file.module)[1:],
-                "wrong": file.wrong,
-                "imports": file.imports,
-                "unbound": file.unbound,
-                "names_wrong": file.names_wrong,
-                "calls": file.calls,
-                "functions": [[piece, item] for piece, item in file.functions.items()],
-                "classes": [[piece, item] for piece, item in file.classes.items()],
-            }
-            bindings = file.module.bindings if file.module else {}
-            cache.save(self.folder, file.name, file.key, len(file.content), summaries, bindings)
+            with suppress(ValueError):  # of what no file can hold
+                lines = module_summary.to_lines(file.summary)
+                cache.save(self.folder, file.name, file.key, len(file.content), lines)
             file.changed = False
         cache.prune(self.folder)
 
@@ -361,26 +352,15 @@ def _find_unbound(file: ModuleFile) -> None:
 
 
 def _load_summaries(file: ModuleFile, folder: Path) -> bool:
-    kept = cache.load(folder, file.name, file.key, len(file.content))
+    lines = cache.load(folder, file.name, file.key, len(file.content))
+    try:
+        kept = module_summary.from_lines(lines) if lines else None
+    except (ValueError, RecursionError):
+        return False
     if kept is None:
         return False
-    try:
-        record = kept.summaries
-        module, wrong = record["module"], record["wrong"]
-        file.functions = {
-            Piece(*key): module_summary.read_function(row) for key, row in record["functions"]
-        }
-        file.classes = {
-            Piece(*key): module_summary.read_class(row) for key, row in record["classes"]
-        }
-        file.module = module and module_summary.read_module(module, kept.rows)
-        file.wrong = wrong and SyntaxMistake(*wrong)
-        file.imports = tuple(Import(*row) for row in record["imports"])
-        file.unbound = tuple(
-            UnboundName(name, line, tuple(idle)) for name, line, idle in record["unbound"]
-        )
-        file.calls = tuple(map(module_summary.read_call, record["calls"]))
-        file.names_wrong = record["names_wrong"] and SyntaxMistake(*record["names_wrong"])
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return False
+    file.module, file.wrong = kept.module, kept.wrong
+    file.imports, file.unbound, file.names_wrong = kept.imports, kept.unbound, kept.names_wrong
+    file.calls = kept.calls
+    file.functions, file.classes = dict(kept.functions), dict(kept.classes)
     return True

@@ -1,23 +1,22 @@
 """Summaries of a module: its bindings, classes and functions, without syntax trees.
 
-They are records of texts, numbers and tuples, which the cache keeps as JSON lists; the ``read_…``
-functions make summaries of such lists.
+The cache keeps them as lines of JSON, each record as a list.
 """
 
-import json
 from collections import UserDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.json import Decoder, encode
+from msgspec.structs import replace
 
 from espnet3_compiler.signature.split_source import Piece
 
-T = TypeVar("T")
 ImportTime = Literal["always", "maybe", "called"]
 
 
-class ParameterSummary(Struct, frozen=True):
+class ParameterSummary(Struct, frozen=True, array_like=True):
     """A parameter of a ``def``.
 
     Attributes:
@@ -33,7 +32,7 @@ class ParameterSummary(Struct, frozen=True):
     annotation: str | None
 
 
-class ForwardingCall(Struct, frozen=True):
+class ForwardingCall(Struct, frozen=True, array_like=True):
     """A call that receives the ``**kwargs`` of the function around it.
 
     Attributes:
@@ -51,14 +50,14 @@ class ForwardingCall(Struct, frozen=True):
     certain: bool
 
 
-class KwargsFlow(Struct, frozen=True):
+class KwargsFlow(Struct, frozen=True, array_like=True):
     """Where ``**kwargs`` go: on to other calls, or taken out by name (``kwargs.pop("x")``)."""
 
     forwards: tuple[ForwardingCall, ...]
     keys: tuple[str, ...]
 
 
-class Decorator(Struct, frozen=True):
+class Decorator(Struct, frozen=True, array_like=True):
     """A decorator: its dotted name (empty for another expression) and its literal keywords.
 
     Of a tuple the keyword has the first item.
@@ -68,7 +67,7 @@ class Decorator(Struct, frozen=True):
     keywords: tuple[tuple[str, Any], ...]
 
 
-class FunctionSummary(Struct, frozen=True):
+class FunctionSummary(Struct, frozen=True, array_like=True):
     """A ``def``.
 
     Attributes:
@@ -99,7 +98,7 @@ class FunctionSummary(Struct, frozen=True):
     sets: tuple[str, ...] | None = ()
 
 
-class ClassField(Struct, frozen=True):
+class ClassField(Struct, frozen=True, array_like=True):
     """An annotated name in a class body, as ``dataclass`` and ``NamedTuple`` read it."""
 
     name: str
@@ -109,7 +108,7 @@ class ClassField(Struct, frozen=True):
     by_name: bool | None
 
 
-class ClassSummary(Struct, frozen=True):
+class ClassSummary(Struct, frozen=True, array_like=True):
     """A ``class``.
 
     Attributes:
@@ -135,7 +134,7 @@ class ClassSummary(Struct, frozen=True):
     open: bool
 
 
-class UnboundName(Struct, frozen=True):
+class UnboundName(Struct, frozen=True, array_like=True):
     """A global name that a scope reads and its module does not define.
 
     Attributes:
@@ -149,7 +148,7 @@ class UnboundName(Struct, frozen=True):
     idle: tuple[str, ...]
 
 
-class Import(Struct, frozen=True):
+class Import(Struct, frozen=True, array_like=True):
     """A name that a module imports.
 
     Attributes:
@@ -168,7 +167,7 @@ class Import(Struct, frozen=True):
     time: ImportTime
 
 
-class CodeWord(Struct, frozen=True):
+class CodeWord(Struct, frozen=True, array_like=True):
     """A word of the code: its line, from 1, and its column, in bytes from 0."""
 
     text: str
@@ -176,7 +175,7 @@ class CodeWord(Struct, frozen=True):
     column: int
 
 
-class CodeCall(Struct, frozen=True):
+class CodeCall(Struct, frozen=True, array_like=True):
     """A call in a module of a recipe whose callee is certain.
 
     Attributes:
@@ -196,7 +195,7 @@ class CodeCall(Struct, frozen=True):
     unpacks: bool
 
 
-class Binding(Struct, frozen=True):
+class Binding(Struct, frozen=True, array_like=True):
     """One statement that gives a module-level name its value.
 
     Attributes:
@@ -221,7 +220,7 @@ class Binding(Struct, frozen=True):
     last: int = 0
 
 
-class ModuleSummary(Struct, frozen=True):
+class ModuleSummary(Struct, frozen=True, array_like=True):
     """A module.
 
     Attributes:
@@ -243,20 +242,57 @@ class ModuleSummary(Struct, frozen=True):
     lazy_stars: tuple[str, ...] = ()
 
 
-class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
-    """A mapping to what the cache has kept, which is read when it is asked for.
+class SyntaxMistake(Struct, frozen=True, array_like=True):
+    """What Python's parser says about a file: line and column, from 1, and its message."""
+
+    line: int
+    column: int
+    message: str
+
+
+class FileSummary(Struct, frozen=True, array_like=True):
+    """What is kept of a Python file.
+
+    Attributes:
+        module: Its bindings; None when it is not Python.
+        wrong: Its syntax error.
+        imports: Its imports, where it belongs to a recipe.
+        unbound: The names in it that nothing defines, likewise.
+        names_wrong: What Python says about its names, likewise, where they are at odds.
+        calls: The calls in it whose callee is certain, likewise.
+        functions: Its functions that were asked for.
+        classes: Its classes, likewise.
+        names: The names that the module binds, in the order of the lines behind the first.
+    """
+
+    module: ModuleSummary | None
+    wrong: SyntaxMistake | None
+    imports: tuple[Import, ...]
+    unbound: tuple[UnboundName, ...]
+    names_wrong: SyntaxMistake | None
+    calls: tuple[CodeCall, ...]
+    functions: tuple[tuple[Piece, FunctionSummary], ...]
+    classes: tuple[tuple[Piece, ClassSummary], ...]
+    names: tuple[str, ...] = ()
+
+
+_FILE = Decoder(FileSummary)
+_BINDINGS = Decoder(tuple[Binding, ...])
+
+
+class _KeptBindings(UserDict[str, tuple[Binding, ...]]):
+    """The bindings of a module in the cache, which are read when they are asked for.
 
     A recipe asks for one in thirty of the names that its modules bind.
     """
 
-    def __init__(self, rows: dict[str, Any], read: Callable[[Any], tuple[T, ...]]) -> None:
-        self.data = rows
-        self._read = read
-        self._known: dict[str, tuple[T, ...]] = {}
+    def __init__(self, lines: dict[str, bytes]) -> None:
+        self.data: Any = lines
+        self._known: dict[str, tuple[Binding, ...]] = {}
 
-    def __getitem__(self, key: str) -> tuple[T, ...]:
+    def __getitem__(self, key: str) -> tuple[Binding, ...]:
         if key not in self._known:
-            self._known[key] = self._read(self.data[key])
+            self._known[key] = _BINDINGS.decode(self.data[key])
         return self._known[key]
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -264,76 +300,28 @@ class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
         return self[key] if key in self.data else default
 
 
-def read_function(row: Sequence[Any]) -> FunctionSummary:
-    """Return the function that a JSON list holds."""
-    name, line, params, decorators, flow, passes, exports, drops, alone, gives, sets = row
-    return FunctionSummary(
-        name,
-        line,
-        tuple(ParameterSummary(*item) for item in params),
-        _read_decorators(decorators),
-        flow and KwargsFlow(tuple(map(_read_forwarding, flow[0])), tuple(flow[1])),
-        passes,
-        exports,
-        drops,
-        alone,
-        gives,
-        None if sets is None else tuple(sets),
-    )
+def to_lines(summary: FileSummary) -> list[bytes]:
+    """Return a summary as JSON: a line for each name that the module binds behind all else.
 
-
-def read_class(row: Sequence[Any]) -> ClassSummary:
-    """Return the class that a JSON list holds."""
-    name, line, bases, metaclass, decorators, fields, members, literals, is_open = row
-    return ClassSummary(
-        name,
-        line,
-        tuple(bases),
-        metaclass,
-        _read_decorators(decorators),
-        tuple(ClassField(*item) for item in fields),
-        _LazyRows(members, lambda rows: tuple(row and Piece(*row) for row in rows)),
-        literals,
-        is_open,
-    )
-
-
-def read_module(row: Sequence[Any], bindings: dict[str, str]) -> ModuleSummary:
-    """Return a module.
-
-    Args:
-        row: A JSON list of all but its bindings.
-        bindings: The JSON of the bindings of each name.
+    Raises:
+        ValueError: A text is none that UTF-8 can write, or a number is too large.
     """
-    stars, exports, is_open, patched, lazy_stars = row
-    return ModuleSummary(
-        _LazyRows(bindings, _read_bindings),
-        tuple((source, line) for source, line in stars),
-        None if exports is None else tuple(exports),
-        is_open,
-        tuple(patched),
-        tuple(lazy_stars),
-    )
+    if summary.module is None:
+        return [encode(summary)]
+    bindings = summary.module.bindings
+    module = replace(summary.module, bindings={})
+    first = replace(summary, module=module, names=tuple(bindings))
+    return [encode(first), *map(encode, bindings.values())]
 
 
-def read_call(row: Sequence[Any]) -> CodeCall:
-    """Return the call that a JSON list holds."""
-    callee, owner, word, positional, keywords, unpacks = row
-    words = tuple(CodeWord(*item) for item in keywords)
-    return CodeCall(callee, owner, CodeWord(*word), positional, words, unpacks)
+def from_lines(lines: Sequence[bytes]) -> FileSummary:
+    """Return the summary that lines hold.
 
-
-def _read_decorators(rows: Sequence[Any]) -> tuple[Decorator, ...]:
-    return tuple(Decorator(name, tuple((key, value) for key, value in kw)) for name, kw in rows)
-
-
-def _read_forwarding(row: Sequence[Any]) -> ForwardingCall:
-    callee, positional, keywords, star, certain = row
-    return ForwardingCall(callee, positional, tuple(keywords), star, certain)
-
-
-def _read_bindings(text: str) -> tuple[Binding, ...]:
-    return tuple(
-        Binding(kind, level, source, value, piece and Piece(*piece), first, last)
-        for kind, level, source, value, piece, first, last in json.loads(text)
-    )
+    Raises:
+        ValueError: They hold something else.
+    """
+    summary = _FILE.decode(lines[0])
+    if summary.module is None:
+        return summary
+    bindings = _KeptBindings(dict(zip(summary.names, lines[1:], strict=True)))
+    return replace(summary, module=replace(summary.module, bindings=bindings))

@@ -26,7 +26,7 @@ _DEFINITION_HEAD = r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)"
 _FIRST_STATEMENT = r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S"
 
 
-class Piece(Struct, frozen=True):
+class Piece(Struct, frozen=True, array_like=True):
     """A ``def`` or ``class`` statement: its name and its lines, counted from 1, end included."""
 
     kind: str

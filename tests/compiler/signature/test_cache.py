@@ -37,7 +37,7 @@ FILES = {
     "src/net.py": SOURCE,
     "src/base.py": "class Base:\n    def __init__(self, depth=1): ...\n",
 }
-PATHS = ("src.Net", "src.net.Data", "src.f", "src.nothing", "src.net.Net.__init__")
+PATHS = ("src.Net", "src.net.Data", "src.f", "src.nothing", "src.net.Net.__init__", "src.E")
 
 
 @pytest.fixture
@@ -139,9 +139,19 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     assert readings(tmp_path / "recipe", tmp_path / "cache") == readings(tmp_path / "recipe", None)
 
 
+@pytest.mark.usefixtures("fresh")
+@pytest.mark.parametrize("value", ['"\\ud800"', "1" * 40, "-1e999"])
+def test_what_no_file_can_hold_is_read_again(tmp_path, value):
+    text = f"import enum\n\nclass E(enum.Enum):\n    a = {value}\n\ndef f(a: E = 1): ...\n"
+    write(tmp_path / "recipe", {"src/__init__.py": text})
+    cold = readings(tmp_path / "recipe", None)
+    assert readings(tmp_path / "recipe", tmp_path / "cache") == cold
+    assert readings(tmp_path / "recipe", tmp_path / "cache") == cold
+
+
 def test_the_oldest_records_go(tmp_path):
     for index in range(12):
-        cache.save(tmp_path, f"/file{index}.py", "k", 1, {"module": None})
+        cache.save(tmp_path, f"/file{index}.py", "k", 1, [b"[]"])
         item = cache._record_path(tmp_path, f"/file{index}.py")
         os.utime(item, ns=(index, index))
     cache.prune(tmp_path, limit=8)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span, line_span
-from espnet3_compiler.signature.library import SyntaxMistake
+from espnet3_compiler.signature.module_summary import SyntaxMistake
 from espnet3_compiler.syntax.provenance import use_location
 
 
