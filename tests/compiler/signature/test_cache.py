@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 @pytest.mark.usefixtures("fresh")
 @pytest.mark.parametrize("value", ['"\\ud800"', "1" * 40, "-1e999"])
 def test_what_no_file_can_hold_is_read_again(tmp_path, value):
-    text = f"import enum\n\nclass E(enum.Enum):\n    a = {value}\n\ndef f(a: E = 1): ...\n"
+    text = f"class E:\n    a = {value}\n\n    def __init__(self, b: int = 1): ...\n"
     write(tmp_path / "recipe", {"src/__init__.py": text})
     cold = readings(tmp_path / "recipe", None)
     assert readings(tmp_path / "recipe", tmp_path / "cache") == cold
