@@ -1,8 +1,8 @@
 """Fields that configs name, against those that the data have.
 
 Passes: ``length_key: speech`` where items have ``speech``; fields that a preprocessor adds.
-Fails: ``length_key: feats`` beside ``type: numel``; ``contract: {inputs: {audio: …}}`` and
-``input_key: audio`` where items have ``speech``; ``dataset:transcript`` where they have ``text``.
+Fails: ``length_key: feats`` beside ``type: numel`` where items have ``speech``;
+``dataset:transcript`` where they have ``text``.
 
 Only what the code says plainly is compared: a ``Dataset`` whose items are written out.
 """
@@ -28,7 +28,6 @@ from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.classes import attributes_of
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
-from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 from espnet3_schemas import TARGET
@@ -122,7 +121,7 @@ def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]
         return
     for lacking in lacking_fields(recipe.library, node, before):
         if lacking.node:
-            yield _unknown_field(lacking.node, before, "the preprocessor reads a field")
+            yield unknown_field(lacking.node, before, "the preprocessor reads a field")
         else:
             yield _unnamed_field(node, lacking, before)
 
@@ -262,7 +261,7 @@ def _unknown_fields(node: Node | None, fields: Fields | None, what: str) -> Iter
     """Yield a finding for each written field that items do not have."""
     for name in as_texts(node) if fields else ():
         if fields and name.value not in fields and is_written(name):
-            yield _unknown_field(name, fields, what)
+            yield unknown_field(name, fields, what)
 
 
 def _may_have_lengths(data: DatasetEntry) -> bool:
@@ -305,25 +304,6 @@ def _no_lengths(split: str, kind: Scalar, *, shards: bool) -> Diagnostic:
     )
 
 
-def _check_inference(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    config = certain_config(stage, "inference", resolved)
-    before = fields_before(split_entries(recipe, config, "test")) if config else None
-    if config is None or before is None:
-        return
-    inputs = node_at(config, ("contract", "inputs"))
-    declared = list(inputs) if isinstance(inputs, Mapping) else []
-    for entry in declared if has_certain_keys(inputs) else ():
-        optional = node_at(entry.value, ("optional",))
-        needed = not (isinstance(optional, Scalar) and optional.value is True)
-        if needed and entry.name not in before:
-            yield _unknown_field(entry.key, before, "the contract declares an input")
-    after = fields_after(config, "test", before, recipe)
-    names = {entry.name for entry in declared}
-    for node in as_texts(config.get("input_key")):
-        if after and node.value not in after and node.value not in names:
-            yield _unknown_field(node, after, "the model is called with a field")
-
-
 def _check_columns(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Report ``dataset:COLUMN`` of data sets that have no such column or field."""
     metrics = certain_config(stage, "metrics", resolved)
@@ -346,7 +326,14 @@ def _check_columns(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iter
                     yield _unknown_column(node, known)
 
 
-def _unknown_field(node: Scalar, fields: Fields, what: str) -> Diagnostic:
+def unknown_field(node: Scalar, fields: Fields, what: str) -> Diagnostic:
+    """Return R422 for the name of a field that items do not have.
+
+    Args:
+        node: The name.
+        fields: Those that they have.
+        what: What the name is for, as the beginning of a sentence.
+    """
     known = sorted(fields - set(READ_BY_RUNTIME))
     return unknown_value(
         "R422",
@@ -371,7 +358,6 @@ def _unknown_column(node: Scalar, fields: Fields) -> Diagnostic:
 _LOOKS = {
     "train": _check_training,
     **dict.fromkeys(TEXT_BLOCKS, _check_text_field),
-    "infer": _check_inference,
     "measure": _check_columns,
 }
 """What looks at the fields that a stage names, by its kind."""
