@@ -5,9 +5,10 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from espnet3_compiler.deep.request import make_request
 from espnet3_compiler.pipeline import compile_manifest
