@@ -6,7 +6,7 @@ keyword lets through. Keywords that ask for a whole value wait until all of it i
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import permutations
 from typing import Any
@@ -178,18 +178,24 @@ def _check_properties(
             below = value.get(name, ANYTHING)
             if below is ANYTHING or isinstance(below, _Default):
                 continue
-            if isinstance(below, _WITH_PARTS) or not _is_valid_leaf(validator, schema, below):
+            if not _is_valid(validator, schema, below):
                 yield from validator.descend(below, schema, path=name, schema_path=name)
 
 
-def _is_valid_leaf(validator: Any, schema: Schema, value: Any) -> bool:
-    """Ask the keywords themselves: ``descend`` makes a validator for each value that it judges."""
+def _is_valid(validator: Any, schema: Any, value: Any) -> bool:
+    """Ask the keywords themselves: ``descend`` makes a validator for each value that it judges.
+
+    Most values are right; only for what is wrong with one it is asked what that is.
+    """
     checks = validator.VALIDATORS
-    return not any(
-        any(checks[keyword](validator, rule, value, schema) or ())
-        for keyword, rule in schema.items()
-        if keyword in checks
-    )
+    for keyword, rule in schema.items():
+        if keyword in checks and any(checks[keyword](validator, rule, value, schema) or ()):
+            return False
+    return True
+
+
+def _are_valid(validator: Any, schema: Any, values: Iterable[Any]) -> bool:
+    return isinstance(schema, dict) and all(_is_valid(validator, schema, one) for one in values)
 
 
 def _check_multiple(validator: Any, unit: float, value: Any, schema: Schema) -> _Errors:
@@ -219,14 +225,18 @@ def _check_items(validator: Any, item: Any, value: Any, schema: Schema) -> _Erro
     flat = nested and not any(isinstance(below, list) for below in value)
     if flat and validator.evolve(schema=item).is_valid(value):
         yield ValidationError("an item without brackets")
-    else:
+        return
+    rest = value[len(schema.get("prefixItems", ())) :] if isinstance(value, list) else ()
+    if not _are_valid(validator, item, rest):
         yield from _STANDARD["items"](validator, item, value, schema)
 
 
 def _check_prefix_items(validator: Any, items: Any, value: Any, schema: Schema) -> _Errors:
     if isinstance(value, _ArrayValue) and reordered_items(value.node, schema):
         yield ValidationError("another order")
-    else:
+        return
+    pairs = zip(items, value, strict=False) if isinstance(value, list) else ()
+    if not all(_is_valid(validator, item, below) for item, below in pairs):
         yield from _STANDARD["prefixItems"](validator, items, value, schema)
 
 
@@ -237,7 +247,8 @@ def _check_branch(validator: Any, condition: Schema, value: Any, schema: Schema)
     elif isinstance(value, _ObjectValue) and has_certain_keys(value.node):
         meant = value.keys() | find_misspelt_keys(value.node, condition).keys()
         branch = "then" if meant.issuperset(condition["required"]) else "else"
-        yield from validator.descend(value, schema[branch])
+        if not _is_valid(validator, schema[branch], value):
+            yield from validator.descend(value, schema[branch])
 
 
 def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -> _Errors:
@@ -252,7 +263,8 @@ def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -
         flags.pop(TARGET)
         others = {"properties": {name: {} for name in _TARGET_KEYS}, "x-argument": flags}
         value = {name: one for name, one in value.items() if isinstance(one, _WITH_PARTS)}
-    yield from _STANDARD["additionalProperties"](validator, others, value, schema)
+    if not _are_valid(validator, others, [value[name] for name in value.keys() - known.keys()]):
+        yield from _STANDARD["additionalProperties"](validator, others, value, schema)
 
 
 def _check_argument(validator: Any, flags: Schema, value: Any, schema: Schema) -> _Errors:
