@@ -74,8 +74,10 @@ _CLASSES = {
     "string": str,
     "integer": int,
     "boolean": bool,
+    "number": float,
+    "null": type(None),
 }
-"""The classes of values by their type."""
+"""The classes of values by their type; of numbers those with a point."""
 
 
 def to_value(node: Node, *, lenient: bool) -> Any:
@@ -146,8 +148,10 @@ def _is_member(value: object, allowed: list[object]) -> bool:
 
 
 def _check_type(validator: Any, types: Any, value: Any, schema: Schema) -> _Errors:
-    if isinstance(types, str) and type(value) is _CLASSES.get(types):
-        return  # most are, and the standard takes ten times the time
+    kind = type(value)
+    for one in (types,) if isinstance(types, str) else types:
+        if kind is _CLASSES.get(one):
+            return  # most are, and the standard takes ten times the time
     if value is ANY_TEXT or not isinstance(value, _Marker):
         yield from _STANDARD["type"](validator, types, "" if value is ANY_TEXT else value, schema)
 
@@ -317,3 +321,10 @@ SchemaValidator = extend(  # type: ignore[no-untyped-call]
     },
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
+
+_KEYWORDS = SchemaValidator({})
+
+
+def find_errors(schema: Schema, value: Any) -> Iterable[ValidationError]:
+    """Return what is wrong with what ``to_value`` made of a tree."""
+    return () if _is_valid(_KEYWORDS, schema, value) else SchemaValidator(schema).iter_errors(value)
