@@ -61,10 +61,12 @@ _Errors = Iterator[ValidationError]
 
 class _ObjectValue(dict[str, Any]):
     node: Mapping
+    wrong_by: Schema | None = None  # the schema that it is known to break
 
 
 class _ArrayValue(list[Any]):
     node: Sequence
+    wrong_by: Schema | None = None
 
 
 _WITH_PARTS = (dict, list)
@@ -189,11 +191,17 @@ def _check_properties(
 def _is_valid(validator: Any, schema: Any, value: Any) -> bool:
     """Ask the keywords themselves: ``descend`` makes a validator for each value that it judges.
 
-    Most values are right; only for what is wrong with one it is asked what that is.
+    Most values are right; only for what is wrong with one it is asked what that is. What it finds
+    wrong it does not judge again: that is asked on each level above a mistake.
     """
+    has_parts = isinstance(value, _ObjectValue | _ArrayValue)
+    if has_parts and value.wrong_by is schema:
+        return False
     checks = validator.VALIDATORS
     for keyword, rule in schema.items():
         if keyword in checks and any(checks[keyword](validator, rule, value, schema) or ()):
+            if has_parts:
+                value.wrong_by = schema
             return False
     return True
 
