@@ -35,7 +35,8 @@ def real_path(path: Path) -> Path:
 
 def lies_below(path: Path, root: Path) -> bool:
     """Return whether a path, links followed, is a folder or something in it."""
-    return real_path(path).is_relative_to(real_path(root))
+    real = real_path(path)  # what lies above it has no links, either
+    return real.is_relative_to(root) or real.is_relative_to(real_path(root))
 
 
 def buffer_of(path: Path, buffers: Buffers) -> str | None:

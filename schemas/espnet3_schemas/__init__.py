@@ -50,8 +50,12 @@ def load_as_written(name: str) -> dict[str, Any]:
 
 def inline_definitions(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a schema with the definition in place of every ``$ref``; what stands beside wins."""
-    inlined: dict[str, Any] = _inline(schema, schema.get("$defs", {}), {})
-    return inlined
+    definitions, inlined = schema.get("$defs", {}), dict[str, Any]()
+    rest = {key: value for key, value in schema.items() if key != "$defs"}
+    whole: dict[str, Any] = _inline(rest, definitions, inlined)
+    if definitions:
+        whole["$defs"] = {name: _definition(name, definitions, inlined) for name in definitions}
+    return whole
 
 
 def _inline(part: Any, definitions: dict[str, Any], inlined: dict[str, Any]) -> Any:
@@ -67,9 +71,14 @@ def _inline(part: Any, definitions: dict[str, Any], inlined: dict[str, Any]) -> 
     if not isinstance(own.get("$ref"), str):
         return own
     name = own.pop("$ref").removeprefix("#/$defs/")
+    return {**_definition(name, definitions, inlined), **own}
+
+
+def _definition(name: str, definitions: dict[str, Any], inlined: dict[str, Any]) -> dict[str, Any]:
     if name not in inlined:
         inlined[name] = _inline(definitions[name], definitions, inlined)
-    return {**inlined[name], **own}
+    found: dict[str, Any] = inlined[name]
+    return found
 
 
 @cache

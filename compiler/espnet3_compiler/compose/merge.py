@@ -101,8 +101,9 @@ def _base_mapping(
     base: Node | None, over: Mapping, slot: SchemaLocation, path: Path, record: MergeRecord
 ) -> Mapping:
     if isinstance(base, Mapping):
-        old, new = base.get(TARGET), over.get(TARGET)
-        if old is None or new is None or old == new:
+        new = over.get(TARGET)
+        old = base.get(TARGET) if new else None  # few layers name a target
+        if old is None or old == new:
             return base
         record.remember(path, base)
         for entry in base:

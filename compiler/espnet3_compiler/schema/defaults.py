@@ -97,5 +97,12 @@ def _default_entry(name: str, value: Node, slot: SchemaLocation) -> Entry:
 
 
 def _default_span(slot: SchemaLocation, value: object) -> Span:
-    text = f"{slot.path}: {json.dumps(value)}"
+    text = f"{slot.path}: {_json_text(value)}"
     return Span(Source(slot.title, text, "schema"), len(slot.path) + 2, len(text))
+
+
+def _json_text(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    same = isinstance(value, int | float) or value in ([], {})  # as Python writes them
+    return str(value) if same else json.dumps(value)

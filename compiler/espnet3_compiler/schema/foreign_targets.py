@@ -109,9 +109,11 @@ def _wrapped(spot: Instance, wrapper: Entry) -> Diagnostic:
 
 
 def _find_foreign(node: Mapping, schema: Schema, *, wanted: bool, inside: bool) -> _Foreign | None:
-    if node.entry(TARGET) or node.entry("task") or not has_certain_keys(node):
+    if not (wanted or inside) or node.entry(TARGET) or node.entry("task"):
         return None
-    keys = (*_SURE_KEYS, *_KEYS) if wanted else _SURE_KEYS if inside else ()
+    if not has_certain_keys(node):
+        return None
+    keys = (*_SURE_KEYS, *_KEYS) if wanted else _SURE_KEYS
     for entry in node:
         text = entry.value.value if isinstance(entry.value, Scalar) else None
         if not isinstance(text, str) or entry.name not in keys:

@@ -6,7 +6,7 @@ keyword lets through. Keywords that ask for a whole value wait until all of it i
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import permutations
 from typing import Any
@@ -61,10 +61,12 @@ _Errors = Iterator[ValidationError]
 
 class _ObjectValue(dict[str, Any]):
     node: Mapping
+    wrong_by: Schema | None = None  # the schema that it is known to break
 
 
 class _ArrayValue(list[Any]):
     node: Sequence
+    wrong_by: Schema | None = None
 
 
 _WITH_PARTS = (dict, list)
@@ -74,8 +76,10 @@ _CLASSES = {
     "string": str,
     "integer": int,
     "boolean": bool,
+    "number": float,
+    "null": type(None),
 }
-"""The classes of values by their type."""
+"""The classes of values by their type; of numbers those with a point."""
 
 
 def to_value(node: Node, *, lenient: bool) -> Any:
@@ -146,8 +150,10 @@ def _is_member(value: object, allowed: list[object]) -> bool:
 
 
 def _check_type(validator: Any, types: Any, value: Any, schema: Schema) -> _Errors:
-    if isinstance(types, str) and type(value) is _CLASSES.get(types):
-        return  # most are, and the standard takes ten times the time
+    kind = type(value)
+    for one in (types,) if isinstance(types, str) else types:
+        if kind is _CLASSES.get(one):
+            return  # most are, and the standard takes ten times the time
     if value is ANY_TEXT or not isinstance(value, _Marker):
         yield from _STANDARD["type"](validator, types, "" if value is ANY_TEXT else value, schema)
 
@@ -178,18 +184,30 @@ def _check_properties(
             below = value.get(name, ANYTHING)
             if below is ANYTHING or isinstance(below, _Default):
                 continue
-            if isinstance(below, _WITH_PARTS) or not _is_valid_leaf(validator, schema, below):
+            if not _is_valid(validator, schema, below):
                 yield from validator.descend(below, schema, path=name, schema_path=name)
 
 
-def _is_valid_leaf(validator: Any, schema: Schema, value: Any) -> bool:
-    """Ask the keywords themselves: ``descend`` makes a validator for each value that it judges."""
+def _is_valid(validator: Any, schema: Any, value: Any) -> bool:
+    """Ask the keywords themselves: ``descend`` makes a validator for each value that it judges.
+
+    Most values are right; only for what is wrong with one it is asked what that is. What it finds
+    wrong it does not judge again: that is asked on each level above a mistake.
+    """
+    has_parts = isinstance(value, _ObjectValue | _ArrayValue)
+    if has_parts and value.wrong_by is schema:
+        return False
     checks = validator.VALIDATORS
-    return not any(
-        any(checks[keyword](validator, rule, value, schema) or ())
-        for keyword, rule in schema.items()
-        if keyword in checks
-    )
+    for keyword, rule in schema.items():
+        if keyword in checks and any(checks[keyword](validator, rule, value, schema) or ()):
+            if has_parts:
+                value.wrong_by = schema
+            return False
+    return True
+
+
+def _are_valid(validator: Any, schema: Any, values: Iterable[Any]) -> bool:
+    return isinstance(schema, dict) and all(_is_valid(validator, schema, one) for one in values)
 
 
 def _check_multiple(validator: Any, unit: float, value: Any, schema: Schema) -> _Errors:
@@ -219,14 +237,18 @@ def _check_items(validator: Any, item: Any, value: Any, schema: Schema) -> _Erro
     flat = nested and not any(isinstance(below, list) for below in value)
     if flat and validator.evolve(schema=item).is_valid(value):
         yield ValidationError("an item without brackets")
-    else:
+        return
+    rest = value[len(schema.get("prefixItems", ())) :] if isinstance(value, list) else ()
+    if not _are_valid(validator, item, rest):
         yield from _STANDARD["items"](validator, item, value, schema)
 
 
 def _check_prefix_items(validator: Any, items: Any, value: Any, schema: Schema) -> _Errors:
     if isinstance(value, _ArrayValue) and reordered_items(value.node, schema):
         yield ValidationError("another order")
-    else:
+        return
+    pairs = zip(items, value, strict=False) if isinstance(value, list) else ()
+    if not all(_is_valid(validator, item, below) for item, below in pairs):
         yield from _STANDARD["prefixItems"](validator, items, value, schema)
 
 
@@ -237,7 +259,8 @@ def _check_branch(validator: Any, condition: Schema, value: Any, schema: Schema)
     elif isinstance(value, _ObjectValue) and has_certain_keys(value.node):
         meant = value.keys() | find_misspelt_keys(value.node, condition).keys()
         branch = "then" if meant.issuperset(condition["required"]) else "else"
-        yield from validator.descend(value, schema[branch])
+        if not _is_valid(validator, schema[branch], value):
+            yield from validator.descend(value, schema[branch])
 
 
 def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -> _Errors:
@@ -252,7 +275,8 @@ def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -
         flags.pop(TARGET)
         others = {"properties": {name: {} for name in _TARGET_KEYS}, "x-argument": flags}
         value = {name: one for name, one in value.items() if isinstance(one, _WITH_PARTS)}
-    yield from _STANDARD["additionalProperties"](validator, others, value, schema)
+    if not _are_valid(validator, others, [value[name] for name in value.keys() - known.keys()]):
+        yield from _STANDARD["additionalProperties"](validator, others, value, schema)
 
 
 def _check_argument(validator: Any, flags: Schema, value: Any, schema: Schema) -> _Errors:
@@ -305,3 +329,10 @@ SchemaValidator = extend(  # type: ignore[no-untyped-call]
     },
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
+
+_KEYWORDS = SchemaValidator({})
+
+
+def find_errors(schema: Schema, value: Any) -> Iterable[ValidationError]:
+    """Return what is wrong with what ``to_value`` made of a tree."""
+    return () if _is_valid(_KEYWORDS, schema, value) else SchemaValidator(schema).iter_errors(value)

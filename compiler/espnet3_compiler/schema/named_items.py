@@ -32,7 +32,8 @@ def _repair(node: Node, schema: Schema | None, found: list[Diagnostic]) -> Node:
             node = _repair_list(node, schema, found)
         known = schema
         return map_children(node, lambda item, key: _repair(item, child_schema(known, key), found))
-    node = _exclude_beside_matrix(_rows_of_include(node, found), found)
+    if "matrix" in [key.value for key, _ in node.entries]:
+        node = _exclude_beside_matrix(_rows_of_include(node, found), found)
     schema = effective_schema(schema, node)
     entries = [
         entry

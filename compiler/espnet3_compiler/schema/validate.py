@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.schema import keys, other_tools
 from espnet3_compiler.schema import messages as findings
-from espnet3_compiler.schema.keywords import LIMITS, SchemaValidator, reordered_items, to_value
+from espnet3_compiler.schema.keywords import LIMITS, find_errors, reordered_items, to_value
 from espnet3_compiler.schema.types import Instance, Schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
@@ -65,7 +65,7 @@ def validate_tree(
     """
     errors: dict[Path, list[ValidationError]] = {}
     value = to_value(node, lenient=lenient_references)
-    for error in SchemaValidator(schema).iter_errors(value):
+    for error in find_errors(schema, value):
         if not (partial_tree and _only_lacks_key(error)):
             errors.setdefault(tuple(error.absolute_path), []).append(error)
     report = _Report(lenient_references, [], set())
@@ -207,10 +207,7 @@ def _is_reported(entry: Entry, merges: set[object]) -> bool:
 
 def _is_valid_value(value: Node, schema: Schema, lenient: bool, name: str) -> bool:
     """Return whether a value could stand under another key."""
-    errors = SchemaValidator(schema["properties"][name]).iter_errors(
-        to_value(value, lenient=lenient)
-    )
-    return not any(errors)
+    return not any(find_errors(schema["properties"][name], to_value(value, lenient=lenient)))
 
 
 def _presence_findings(

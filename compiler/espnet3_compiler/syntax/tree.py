@@ -5,6 +5,7 @@ are not compared.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple, TypeVar, cast
 
 from msgspec import Struct
@@ -55,7 +56,7 @@ class Entry(NamedTuple):
         return str(self.key.value)
 
 
-class Mapping(Struct, frozen=True, eq=False):
+class Mapping(Struct, frozen=True, eq=False, dict=True):
     """A mapping with its entries in the order of the text."""
 
     entries: tuple[Entry, ...]
@@ -72,18 +73,17 @@ class Mapping(Struct, frozen=True, eq=False):
         return hash(self.entries)
 
     def entry(self, name: str) -> Entry | None:
-        """Return the entry with a key, or None."""
-        for entry in self.entries:
-            if entry.key.value == name:
-                return entry
-        return None
+        """Return the entry with a key, or None; the first of several."""
+        return self._by_key.get(name)
 
     def get(self, name: str) -> "Node | None":
         """Return the value under a key, or None."""
-        for key, value in self.entries:
-            if key.value == name:
-                return value
-        return None
+        entry = self._by_key.get(name)
+        return entry.value if entry else None
+
+    @cached_property
+    def _by_key(self) -> dict[Value, Entry]:
+        return {entry.key.value: entry for entry in reversed(self.entries)}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
