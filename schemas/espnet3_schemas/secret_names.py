@@ -57,8 +57,8 @@ _ORDINARY_OWNERS = frozenset(
 )
 """A pad_token, a low_pass and a file_pat are no secrets."""
 _SYMBOL = r"<.*>|\[.*\]"
-_DEFAULT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*,(?!\s*(?:null\s*\}|\$\{|\}))")
-_REFERENCE = re.compile(r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
+_DEFAULT = r"\$\{oc\.env:\s*(?P<name>\w+)\s*,(?!\s*(?:null\s*\}|\$\{|\}))"
+_REFERENCE = r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
 _URL_LOGIN = r"(?<=://)(?!git@)[^/@\s]+@"
 _URL_VALUE = r"(?<=[?&])(?P<name>[\w.-]+)=[^&\s\"']+"
 _PAIR = r"""(?P<head>(?<![\w.-])(?P<name>[\w.-]+)["']?\s*{}\s*)(?:"[^"]*"|'[^']*'|[^,;&}}\]\n]+)"""
@@ -98,9 +98,9 @@ def is_secret(path: str, value: Any) -> bool:
     secret = holds_secret_name(path)
     if not isinstance(value, str):
         return secret and "token" not in path.lower()
-    literal = _REFERENCE.sub("", value)
+    literal = re.sub(_REFERENCE, "", value) if "${" in value else value
     if literal != value:
-        found = list(_DEFAULT.finditer(value))
+        found = list(re.finditer(_DEFAULT, value))
         if any(secret or is_secret_name(match["name"]) for match in found):
             return True
     elif secret:

@@ -14,7 +14,7 @@ from espnet3_schemas.terminal import terminal_columns
 
 MANIFEST = "recipe.yaml"
 FORMATS = ("human", "json", "github", "sarif")
-_CONFIG_OPTION = re.compile(r"--([A-Za-z_]\w*)_config(?:=(.+))?")
+_CONFIG_OPTION = r"--([A-Za-z_]\w*)_config(?:=(.+))?"
 SHELLS = ("bash", "zsh", "fish")
 GRAPHS = ("mermaid", "text")
 TEMPLATES = ("classifier", "asr", "finetune", "sweep", "lightning")
@@ -101,7 +101,7 @@ def _take_config_files(argv: Sequence[str]) -> tuple[list[str], dict[str, Path]]
     files: dict[str, Path] = {}
     words = iter(argv)
     for word in words:
-        option = _CONFIG_OPTION.fullmatch(word)
+        option = re.fullmatch(_CONFIG_OPTION, word) if "_config" in word else None
         path = option and (option[2] or next(words, None))
         if option and path:
             files[option[1]] = Path(path)

@@ -28,7 +28,7 @@ from espnet3_compiler.syntax.unknown_name import unknown_name
 
 MAX_ROWS = 1000
 EXCLUDE = "exclude"
-_NAME = re.compile(r"[^\\{}()\[\]:. \t\r\n'\"$]+")
+_NAME = r"[^\\{}()\[\]:. \t\r\n'\"$]+"
 """What may stand after ``matrix.`` in a reference."""
 
 
@@ -107,7 +107,7 @@ def _wrong_names(node: Node) -> Iterator[Diagnostic]:
     blocks = node.items if isinstance(node, Sequence) else (node,)
     keys = [entry.key for block in blocks if isinstance(block, Mapping) for entry in block]
     for name, key in {str(key.value): key for key in reversed(keys)}.items():
-        if is_placeholder(key) or (name != ID and _NAME.fullmatch(name)):
+        if is_placeholder(key) or (name != ID and re.fullmatch(_NAME, name)):
             continue
         reason = "every row has an id of its own, ${matrix.id}" if name == ID else "no plain name"
         better = f"row_{ID}" if name == ID else re.sub(r"\W+", "_", name).strip("_") or "name"

@@ -16,7 +16,7 @@ MAX_VALUE = 24
 MAX_ID = 80
 """Characters of an id: a name is that of a directory and of files in it, of 255 bytes at most."""
 _HASH = 6
-_UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
+_UNSAFE = r"[^A-Za-z0-9_]+"
 
 
 def row_ids(rows: Sequence[Mapping]) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def _name_and_value(name: str, value: Scalar) -> str:
     written = str(value.value) if text else value.span.text
     word = _number_word(written) if number else _text_word(written)
     joint = "" if word[:1].isdigit() or number else "_"
-    return f"{_UNSAFE.sub('_', name)}{joint}{_shortened(word, MAX_VALUE)}"
+    return f"{re.sub(_UNSAFE, '_', name)}{joint}{_shortened(word, MAX_VALUE)}"
 
 
 def _number_word(written: str) -> str:
@@ -61,12 +61,12 @@ def _number_word(written: str) -> str:
     text = written.replace("+", "")
     sign, digits = ("m", text[1:]) if text.startswith("-") else ("", text)
     digits = f"0{digits}" if digits.startswith(".") else digits
-    return sign + _UNSAFE.sub("_", digits).strip("_")
+    return sign + re.sub(_UNSAFE, "_", digits).strip("_")
 
 
 def _text_word(written: str) -> str:
     """Return a text as a word; what would be lost beyond punctuation gives a part of its hash."""
-    word = _UNSAFE.sub("_", written).strip("_")
+    word = re.sub(_UNSAFE, "_", written).strip("_")
     return word if word and written.isascii() else f"{word}_{_short_hash(written)}".strip("_")
 
 

@@ -20,7 +20,8 @@ _QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
 _QUOTED = rf"[{_QUOTES}](?P<inside>[^\s{_QUOTES}]+)[{_QUOTES}]"
 _BLANKS = "\u00a0\u200b\u200c\u200d\u2007\u202f\u2060\u3000"
 _TUPLE = r"\((?P<inside>[^()\[\]{}:#\n]*,[^()\[\]{}:#\n]*)\)"
-_MARKER = re.compile(r"^(?:(?:<{7}|>{7}|\|{7})(?: .*)?|={7})$", re.MULTILINE)
+_MARKS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
+_MARKER = r"(?m)^(?:(?:<{7}|>{7}|\|{7})(?: .*)?|={7})$"
 
 
 class Typed(Struct, frozen=True):
@@ -32,7 +33,10 @@ class Typed(Struct, frozen=True):
 
 def merge_conflict(source: Source, start: int = 0) -> Diagnostic | None:
     """Return R113 for the lines that Git leaves where two versions differ, None without them."""
-    spans = [Span(source, *found.span()) for found in _MARKER.finditer(source.text, start)]
+    if not any(mark in source.text for mark in _MARKS):
+        return None
+    found = re.compile(_MARKER).finditer(source.text, start)
+    spans = [Span(source, *one.span()) for one in found]
     if not spans:
         return None
     return Diagnostic(
