@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,20 @@ def run(command: Sequence[str | Path], directory: Path, environment: Mapping[str
 
 
 def best_in_turn(count: int, *commands: Callable[[], Run]) -> list[Run]:
-    """Return the cheapest of several runs of each command: what else the machine does only adds.
+    """Return the cheapest of several runs of each command: what else the machine does only adds."""
+    return [min(runs, key=lambda each: each.seconds) for runs in run_in_turn(count, *commands)]
+
+
+def run_in_turn(count: int, *commands: Callable[[], Run]) -> list[tuple[Run, ...]]:
+    """Return several runs of each command.
 
     They take turns, so that slow minutes of the machine meet all of them.
     """
     rounds = [[command() for command in commands] for _ in range(count)]
-    return [min(runs, key=lambda each: each.seconds) for runs in zip(*rounds, strict=True)]
+    return list(zip(*rounds, strict=True))
+
+
+def median_quotient(runs: Sequence[Run], others: Sequence[Run]) -> float:
+    """Return how many times the CPU seconds of other runs these take, each beside its own."""
+    pairs = zip(runs, others, strict=True)
+    return median(one.seconds / other.seconds for one, other in pairs)
